@@ -1,0 +1,52 @@
+# `make help` lists what there is. Nothing here needs more than Rust, a C compiler, make, git and,
+# for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build setup test test-unit lint bench fmt doc clean
+
+# Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
+ifneq ($(shell id -u),0)
+runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
+as_root = env '$(runner_variable)=sudo -E env PATH=$(PATH)'
+endif
+
+# Where `make setup` puts it, if the machine has none.
+ifeq ($(shell command -v protoc),)
+export PROTOC := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/traceherd/protoc-1/bin/protoc
+endif
+
+target = $(if $(CARGO_TARGET_DIR),$(abspath $(CARGO_TARGET_DIR)),$(CURDIR)/target)
+
+help: ## Lists these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+run: build ## Shows what the host and every container execute, until Ctrl-C (without a terminal: RUN_SECONDS, default 15)
+	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin demo
+
+build: setup ## Builds target/release/traceherd
+	cargo build --release --locked --package traceherd-agent
+
+setup: ## Gets what building the eBPF programs needs (quiet when it is there)
+	@ebpf/install-tools.sh
+
+test: setup ## All tests, on this kernel and with real container runtimes (as root)
+	@e2e/install-runtimes.sh >/dev/null
+	TRACEHERD=$(target)/debug/traceherd $(as_root) cargo test --locked
+
+test-unit: setup ## The tests that need neither root nor a container runtime
+	cargo test --locked --lib --bins
+
+lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
+	@e2e/lint.sh
+
+bench: build ## What an exec costs: in the kernel, in user space, in memory (as root)
+	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench
+
+fmt: ## Formats the Rust code
+	cargo fmt --all
+
+doc: setup ## Builds the libraries' documentation into target/doc
+	cargo doc --locked --no-deps
+
+clean: ## Removes what was built, not ~/.cache/traceherd
+	cargo clean

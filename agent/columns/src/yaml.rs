@@ -1,0 +1,85 @@
+//! Values as YAML.
+//!
+//! A text is written plain only where every reader takes it for a text, and as a JSON string, which
+//! is a YAML string too, everywhere else.
+
+use crate::json;
+use crate::value::Value;
+
+/// Appends what follows a key and its colon, with the newline at its end.
+pub fn write_value(value: &Value<'_>, out: &mut String) {
+    match value {
+        Value::List(list) if !list.is_empty() => {
+            out.push('\n');
+            for element in list {
+                out.push_str("- ");
+                write_element(element, out);
+                out.push('\n');
+            }
+        }
+        _ => {
+            out.push(' ');
+            write_element(value, out);
+            out.push('\n');
+        }
+    }
+}
+
+/// Appends a key or a scalar; a list within a list stands in brackets.
+pub fn write_element(value: &Value<'_>, out: &mut String) {
+    match value {
+        Value::Text(text) if is_plain(text.as_bytes()) => out.push_str(text),
+        Value::Bytes(bytes) if is_plain(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
+        _ => json::write_value(value, None, out),
+    }
+}
+
+fn is_plain(bytes: &[u8]) -> bool {
+    const TAKEN: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let starts = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'/' | b'_');
+    let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-' | b'.');
+    bytes.first().is_some_and(starts)
+        && bytes.iter().all(inside)
+        && !TAKEN
+            .iter()
+            .any(|word| bytes.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn plain_only_where_nobody_takes_it_for_something_else() {
+        let cases = [
+            ("nginx", "nginx"),
+            ("/usr/bin/env", "/usr/bin/env"),
+            ("node-1.example", "node-1.example"),
+            ("No", "\"No\""),
+            ("null", "\"null\""),
+            ("1e3", "\"1e3\""),
+            ("-l", "\"-l\""),
+            ("", "\"\""),
+            ("a: b", "\"a: b\""),
+            ("a b", "\"a b\""),
+            ("a\nb", "\"a\\nb\""),
+        ];
+        for (text, expected) in cases {
+            let mut out = String::new();
+            write_element(&Value::Text(text.into()), &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back(text in "\\PC{0,20}|[a-zA-Z0-9._/~:# -]{0,6}|[\\x00-\\x7f\u{85}\u{a0}\u{2028}\u{feff}\u{fffe}\u{ffff}\u{1fffe}\u{10ffff}]{0,9}") {
+            let mut out = String::from("key:");
+            write_value(&Value::List(vec![Value::Text(text.as_str().into())]), &mut out);
+            let back: std::collections::HashMap<String, Vec<String>> =
+                serde_yaml::from_str(&out).unwrap();
+            prop_assert_eq!(&back["key"], &vec![text]);
+        }
+    }
+}

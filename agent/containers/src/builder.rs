@@ -1,0 +1,163 @@
+//! Choosing a collection's sources, and starting it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::collection::{ContainerCollection, Work};
+use crate::containerd::Containerd;
+use crate::docker::Docker;
+use crate::facts::{Source, SourceEvent};
+use crate::hierarchy::{Hierarchy, HierarchyError};
+use crate::housekeeping::{probe, rescan, scan, sweep};
+use crate::listen::listen;
+use crate::pidfd::watch_processes;
+use crate::resolve::{Runtimes, answer_questions};
+use crate::runc::{RuncFanotify, RuncOptions};
+use crate::shared::{Errands, Shared};
+
+/// How long the start waits for the runtimes' lists, and then for whose the cgroups are.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Events of the sources that were not taken in yet; then the sources wait.
+const EVENTS: usize = 1024;
+
+/// Chooses the sources of a [`ContainerCollection`]. Each is optional; one that is not there at
+/// the start, or goes away, is tried again for ever.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    runc: Option<RuncOptions>,
+    docker: Option<PathBuf>,
+    containerd: Option<PathBuf>,
+    hierarchy: Option<Hierarchy>,
+    scan: bool,
+    kernel: bool,
+}
+
+/// A collection could not be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// There is no cgroup hierarchy to tell containers apart by.
+    #[error("start the container collection: no cgroup hierarchy")]
+    Hierarchy(#[from] HierarchyError),
+}
+
+impl Builder {
+    /// runc (and crun), as source: its executions are seen through fanotify, and every container
+    /// it starts is told. For programs without the kernel's events; needs `CAP_SYS_ADMIN`.
+    #[must_use]
+    pub fn runc(mut self, options: RuncOptions) -> Self {
+        self.runc = Some(options);
+        self
+    }
+
+    /// docker, as source and enricher, at its socket: `/run/docker.sock`.
+    #[must_use]
+    pub fn docker(mut self, socket: impl Into<PathBuf>) -> Self {
+        self.docker = Some(socket.into());
+        self
+    }
+
+    /// containerd, as source and enricher, at its socket: `/run/containerd/containerd.sock`.
+    #[must_use]
+    pub fn containerd(mut self, socket: impl Into<PathBuf>) -> Self {
+        self.containerd = Some(socket.into());
+        self
+    }
+
+    /// Looks through cgroupfs at the start: finds containers of other runtimes too, by their
+    /// state on disk or the names of their cgroups.
+    #[must_use]
+    pub fn procfs(mut self) -> Self {
+        self.scan = true;
+        self
+    }
+
+    /// Tells containers apart by this hierarchy rather than [`Hierarchy::detect`]'s.
+    #[must_use]
+    pub fn cgroups(mut self, hierarchy: Hierarchy) -> Self {
+        self.hierarchy = Some(hierarchy);
+        self
+    }
+
+    /// The kernel's cgroup events will be given to [`ContainerCollection::feed`]: they, and not
+    /// looking again and again, tell the ends of cgroups. Includes [`Builder::procfs`].
+    #[must_use]
+    pub fn kernel(mut self) -> Self {
+        self.kernel = true;
+        self.scan = true;
+        self
+    }
+
+    /// Starts the collection in the current tokio runtime, and waits until what runs now is in
+    /// it: a few milliseconds, or 6 seconds at most with a runtime that does not answer.
+    ///
+    /// # Errors
+    /// When no cgroup hierarchy is usable.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its io and time drivers enabled.
+    pub async fn start(self) -> Result<ContainerCollection, StartError> {
+        let hierarchy = match self.hierarchy {
+            Some(hierarchy) => hierarchy,
+            None => Hierarchy::detect()?,
+        };
+        let (questions, asked) = mpsc::unbounded_channel();
+        let (watched, processes) = mpsc::unbounded_channel();
+        let (probes, probed) = mpsc::unbounded_channel();
+        let errands = Errands {
+            questions,
+            watched,
+            probes,
+        };
+        let shared = Arc::new(Shared::new(hierarchy, errands));
+
+        let (sender, events) = mpsc::channel::<SourceEvent>(EVENTS);
+        let mut sources = BTreeSet::new();
+        let mut tasks = JoinSet::new();
+        if let Some(options) = self.runc {
+            sources.insert(Source::RuncFanotify);
+            tasks.spawn(Arc::new(RuncFanotify::new(options)).run(sender.clone()));
+        }
+        let docker = self.docker.map(|socket| Arc::new(Docker::new(socket)));
+        if let Some(docker) = &docker {
+            sources.insert(Source::Docker);
+            tasks.spawn(docker.clone().run(sender.clone()));
+        }
+        let containerd = self
+            .containerd
+            .map(|socket| Arc::new(Containerd::new(socket)));
+        if let Some(containerd) = &containerd {
+            sources.insert(Source::Containerd);
+            tasks.spawn(containerd.clone().run(sender.clone()));
+        }
+        let runtimes = Arc::new(Runtimes { docker, containerd });
+        let (awaited, mut missing) = watch::channel(sources);
+        tasks.spawn(listen(shared.clone(), events, awaited));
+        tasks.spawn(answer_questions(shared.clone(), runtimes, asked));
+        tasks.spawn(watch_processes(shared.clone(), processes));
+        tasks.spawn(probe(shared.clone(), probed));
+        tasks.spawn(rescan(shared.clone()));
+        if !self.kernel {
+            tasks.spawn(sweep(shared.clone()));
+        }
+        let collection = ContainerCollection::new(Work {
+            shared: shared.clone(),
+            _tasks: tasks,
+        });
+
+        // Late ones are taken in when they come.
+        let _ = timeout(PATIENCE, missing.wait_for(BTreeSet::is_empty)).await;
+        if self.scan {
+            scan(&shared).await;
+        }
+        let mut pending = shared.pending.subscribe();
+        let _ = timeout(PATIENCE, pending.wait_for(|pending| *pending == 0)).await;
+        Ok(collection)
+    }
+}

@@ -1,0 +1,144 @@
+//! What OCI runtimes leave on the host: their command line, the bundle it names, their state.
+
+mod annotations;
+mod bundle;
+mod cgroups_path;
+mod command_line;
+mod init;
+mod process_root;
+mod state;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use tracing::debug;
+
+pub(crate) use annotations::{
+    Labels, annotated_sandbox, container_name, containerd_runtime, named_image, nerdctl_name, pod,
+};
+pub(crate) use bundle::Spec;
+pub(crate) use cgroups_path::agrees;
+pub(crate) use command_line::{Creation, is_container_id};
+pub(crate) use init::Init;
+pub(crate) use process_root::ProcessRoot;
+pub(crate) use state::{State, directories, usual_roots};
+
+use crate::facts::{Facts, Source};
+
+/// The largest `config.json` or state file that is read.
+const JSON_LIMIT: u64 = 4 << 20;
+/// The largest command line that is read; a runtime's has a few hundred bytes.
+const COMMAND_LINE_LIMIT: u64 = 64 << 10;
+
+#[derive(Debug, Error)]
+pub(crate) enum OciError {
+    #[error("reading {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} is not the JSON it should be")]
+    Json {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("the root directory of process {pid}")]
+    Root { pid: u32, source: io::Error },
+}
+
+/// What the bundle says whose container the process `creator_pid` is making, where that process
+/// is an OCI runtime at `create` or `run`.
+///
+/// Whoever may start a process can imitate this: it is proof only where the facts' cgroup path
+/// [`agrees`] with a cgroup that this process made.
+pub(crate) fn creator_bundle(creator_pid: u32) -> Option<Facts> {
+    let creation = Creation::parse(&command_line(creator_pid)?)?;
+    let facts = ProcessRoot::of(creator_pid)
+        .map_err(|source| OciError::Root {
+            pid: creator_pid,
+            source,
+        })
+        .and_then(|root| bundle_facts(&root, &creation, Source::Oci));
+    or_debug(facts)
+}
+
+/// What runc's or crun's state of the container `id` says, where that state names the cgroup
+/// `cgroup_path` (from its hierarchy's root) as the container's.
+pub(crate) fn state_files(id: &str, cgroup_path: &str) -> Option<Facts> {
+    if !is_container_id(id) {
+        return None;
+    }
+    usual_roots().iter().find_map(|root| {
+        let state = or_debug(state_below(root, id).transpose()?)?;
+        let path = state
+            .cgroup_paths
+            .iter()
+            .find(|path| *path == cgroup_path)?;
+        let mut facts = state.facts.clone();
+        facts.cgroup_path = Some(path.clone());
+        facts.pid = state.init.filter(|init| init.lives()).map(|init| init.pid);
+        Some(facts)
+    })
+}
+
+/// The process's command line, NUL-terminated words; `None` where it is gone or has none.
+pub(crate) fn command_line(pid: u32) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let file = std::fs::File::open(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut line = Vec::new();
+    file.take(COMMAND_LINE_LIMIT).read_to_end(&mut line).ok()?;
+    (!line.is_empty()).then_some(line)
+}
+
+/// What the bundle of a container in the making says.
+pub(crate) fn bundle_facts(
+    root: &ProcessRoot,
+    creation: &Creation,
+    origin: Source,
+) -> Result<Facts, OciError> {
+    let bundle = root.absolute(&creation.bundle);
+    let path = bundle.join("config.json");
+    let json = read(root, &path)?;
+    let spec = Spec::parse(&json).map_err(|source| OciError::Json { path, source })?;
+    Ok(spec.facts(origin, &creation.id, &bundle.to_string_lossy()))
+}
+
+/// The state of the container `id` below a runtime's root; `Ok(None)` where there is none.
+pub(crate) fn state_below(root: &Path, id: &str) -> Result<Option<State>, OciError> {
+    let own = ProcessRoot::own().map_err(|source| OciError::Root {
+        pid: std::process::id(),
+        source,
+    })?;
+    type Parse = fn(&str, &[u8]) -> Result<State, serde_json::Error>;
+    let kinds: [(&str, Parse); 2] = [("state.json", state::runc), ("status", state::crun)];
+    for (name, parse) in kinds {
+        let path = root.join(id).join(name);
+        let json = match read(&own, &path) {
+            Ok(json) => json,
+            Err(OciError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        return match parse(id, &json) {
+            Ok(state) => Ok(Some(state)),
+            Err(source) => Err(OciError::Json { path, source }),
+        };
+    }
+    Ok(None)
+}
+
+fn read(root: &ProcessRoot, path: &Path) -> Result<Vec<u8>, OciError> {
+    root.read(path, JSON_LIMIT)
+        .map_err(|source| OciError::Read {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn or_debug<T>(result: Result<T, OciError>) -> Option<T> {
+    result
+        .map_err(|error| debug!(error = &error as &dyn std::error::Error, "no OCI facts"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests;

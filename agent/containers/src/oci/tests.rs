@@ -1,0 +1,76 @@
+use super::*;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+/// A process that waits, with an OCI runtime's command line.
+fn creator(name: &str, words: &[&str]) -> Child {
+    let child = Command::new("/bin/sh")
+        .arg0(name)
+        // The parser takes -c for an option with a value, as crun has one.
+        .args(["-c", "read line"])
+        .args(words)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while command_line(child.id()).is_none_or(|line| !line.starts_with(name.as_bytes())) {
+        std::thread::yield_now();
+    }
+    child
+}
+
+fn end(mut child: Child) -> u32 {
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    child.id()
+}
+
+#[test]
+fn the_creators_bundle_is_read_while_it_lives() {
+    let bundle = tempfile::tempdir().unwrap();
+    let json = r#"{"linux":{"cgroupsPath":"/x/abc"},"annotations":{"a":"b"}}"#;
+    std::fs::write(bundle.path().join("config.json"), json).unwrap();
+    let path = bundle.path().to_str().unwrap();
+    let words = ["create", "--bundle", path, "abc"];
+    let runtime = creator("runc", &words);
+    let facts = creator_bundle(runtime.id()).unwrap();
+    assert_eq!((facts.id.as_str(), facts.origin), ("abc", Source::Oci));
+    assert_eq!(facts.cgroup_path.as_deref(), Some("/x/abc"));
+    assert_eq!(facts.labels["a"], "b");
+    assert_eq!(creator_bundle(end(runtime)), None);
+
+    let other = creator("systemd", &words);
+    assert_eq!(creator_bundle(other.id()), None);
+    end(other);
+}
+
+#[test]
+fn a_bundle_that_is_nonsense_says_nothing() {
+    let bundle = tempfile::tempdir().unwrap();
+    let path = bundle.path().to_str().unwrap();
+    let runtime = creator("runc", &["create", "--bundle", path, "abc"]);
+    assert_eq!(creator_bundle(runtime.id()), None);
+    let config = bundle.path().join("config.json");
+    let huge = vec![b' '; JSON_LIMIT as usize + 1];
+    for content in [&b"{"[..], b"\xff\xfe", br#"{"annotations":[1]}"#, &huge] {
+        std::fs::write(&config, content).unwrap();
+        assert_eq!(creator_bundle(runtime.id()), None);
+    }
+    std::fs::remove_file(&config).unwrap();
+    nix::unistd::mkfifo(&config, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(creator_bundle(runtime.id()), None);
+    end(runtime);
+}
+
+#[test]
+fn a_real_containers_state_proves_its_cgroup_and_no_other() {
+    let real =
+        traceherd_e2e::Containerd::start().expect("a containerd of the test's own (needs root)");
+    real.run_detached("hi", &["sleep", "1000"]).unwrap();
+    let path = format!("{}/hi", real.cgroup_parent());
+    let facts = state_files("hi", &path).unwrap();
+    assert_eq!(facts.cgroup_path.as_deref(), Some(path.as_str()));
+    assert_eq!(facts.pid, Some(real.container_pid("hi").unwrap()));
+    assert_eq!(facts.runtime_namespace.as_deref(), Some(real.namespace()));
+    assert_eq!(state_files("hi", "/elsewhere/hi"), None);
+    assert_eq!(state_files("../hi", &path), None);
+}

@@ -1,0 +1,195 @@
+//! The command line's shape.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{NonEmptyStringValueParser, ValueHint};
+use clap::{Args, Parser, Subcommand, value_parser};
+use clap_complete::Shell;
+use traceherd_crds::MAX_ARGS_BYTES;
+
+use crate::format::Format;
+use crate::value::{duration, label};
+
+/// Shows what containers and the host execute, filtered by container in the kernel.
+///
+/// Events go to standard output, everything else to standard error. Exit codes: 0 fine,
+/// 1 something failed, 2 bad usage (a bad manifest or filter too).
+#[derive(Debug, Parser)]
+#[command(name = "traceherd", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where container runtimes listen.
+    #[command(flatten)]
+    pub runtimes: Runtimes,
+}
+
+/// Where container runtimes listen. A runtime that is not there, or goes away, is looked for
+/// again and again.
+#[derive(Debug, Args)]
+pub struct Runtimes {
+    /// docker's socket.
+    #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", default_value = "/run/docker.sock", value_hint = ValueHint::FilePath)]
+    pub docker_socket: PathBuf,
+    /// containerd's socket.
+    #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", default_value = "/run/containerd/containerd.sock", value_hint = ValueHint::FilePath)]
+    pub containerd_socket: PathBuf,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the programs that are executed, in containers and by the host.
+    Exec(ExecArgs),
+    /// Run a Trace or ClusterTrace manifest on this host; no cluster is needed.
+    Run(RunArgs),
+    /// List the containers of this host.
+    Containers(ContainersArgs),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, in roff: traceherd man | man -l -
+    Man {
+        /// The command whose page it is; without it, traceherd's own.
+        command: Option<String>,
+    },
+}
+
+/// Options of `traceherd exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// Which containers.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Also execs that failed, with their error. Slows every system call of the host a little.
+    #[arg(long)]
+    pub failed: bool,
+    /// Show only events that meet this condition on a column; all of them when given again.
+    #[arg(
+        short = 'F',
+        long = "filter",
+        value_name = "COLUMN:CONDITION",
+        long_help = "Show only events that meet this condition on a column; all of them when given again.\n\
+            uid:0  comm:!cat  pid:>=100  'comm:~^(ba)?sh$'  'args:!~secret'"
+    )]
+    pub filters: Vec<String>,
+    /// How events are shown.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// End after this time: 90s, 10m, 1h30m.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// End after this many events.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub max_events: Option<u64>,
+    /// Take this many bytes of an exec's arguments at most; what is cut is counted.
+    #[arg(
+        long, value_name = "BYTES", default_value_t = 4096,
+        value_parser = value_parser!(u32).range(1..=i64::from(MAX_ARGS_BYTES))
+    )]
+    pub max_args_bytes: u32,
+}
+
+const WHICH: &str = "Which containers (without any: all, and the host)";
+
+/// Which containers. All that is given must match; an option given more than once means any of
+/// its values, labels excepted.
+#[derive(Debug, Default, Args)]
+pub struct Selection {
+    /// The container of this name.
+    #[arg(help_heading = WHICH, short = 'c', long = "containername", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub names: Vec<String>,
+    /// Containers of pods in this Kubernetes namespace.
+    #[arg(help_heading = WHICH, short = 'n', long = "namespace", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub namespaces: Vec<String>,
+    /// Containers of the pod of this name.
+    #[arg(help_heading = WHICH, short = 'p', long = "podname", value_name = "POD", value_parser = NonEmptyStringValueParser::new())]
+    pub pods: Vec<String>,
+    /// Containers with this label; with all of them when given again.
+    #[arg(help_heading = WHICH, short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+    /// Also the host's own processes.
+    #[arg(help_heading = WHICH, long)]
+    pub host: bool,
+}
+
+/// How events are shown.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// columns, columns=NAME,…, json, json-pretty or yaml.
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        default_value = "columns"
+    )]
+    pub format: Format,
+}
+
+/// Options of `traceherd run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The manifest; - is standard input.
+    #[arg(short = 'f', long = "filename", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// How events are shown.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `traceherd containers`.
+#[derive(Debug, Args)]
+pub struct ContainersArgs {
+    /// Stay, and show containers as they come, change and go.
+    #[arg(short = 'w', long)]
+    pub watch: bool,
+    /// Also the sandbox ("pause") containers of pods.
+    #[arg(long)]
+    pub sandboxes: bool,
+    /// How containers are shown.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn bad_usage_is_refused() {
+        for line in [
+            "",
+            "exce",
+            "exec --max-events 0",
+            "exec --max-events -1",
+            "exec --max-args-bytes 0",
+            "exec --max-args-bytes 40000",
+            "exec --duration 10",
+            "exec --duration 0s",
+            "exec --duration 721h",
+            "exec -o xml",
+            "exec -o columns=",
+            "exec -l app",
+            "exec -l =x",
+            "exec web",
+            "run",
+            "completions tcsh-ish",
+        ] {
+            let words = std::iter::once("traceherd").chain(line.split_whitespace());
+            let error = Cli::try_parse_from(words).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+        assert!(Cli::try_parse_from(["traceherd", "exec", "-c", ""]).is_err());
+    }
+}

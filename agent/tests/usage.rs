@@ -1,0 +1,213 @@
+//! The command without tracing anything: its usage, its pages, and what it refuses.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output};
+
+use assert_cmd::assert::OutputAssertExt;
+
+fn traceherd(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_traceherd"))
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn bad_usage_exits_2_and_writes_nothing_to_standard_output() {
+    for words in [
+        &[][..],
+        &["nonsense"],
+        &["exec", "--nonsense"],
+        &["exec", "--max-events", "0"],
+        &["exec", "-o", "xml"],
+        &["exec", "-o", "columns=nonsense"],
+        &["exec", "-o", "columns=pid,pid"],
+        &["exec", "-F", "nonsense:1"],
+        &["exec", "-F", "pid:many"],
+        &["exec", "-F", "comm:~("],
+        &["run"],
+        &["run", "-f", "/dev/null"],
+        &["containers", "-o", "columns=nonsense"],
+        &["completions", "nonsense"],
+        &["man", "nonsense"],
+    ] {
+        let output = traceherd(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert_eq!(stdout(&output), "", "{words:?}");
+        assert!(!output.stderr.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_bad_filter_is_told_in_one_line() {
+    let output = traceherd(&["exec", "-F", "uid:0", "-F", "pid:many"]);
+    let line = "traceherd: filter 2 (\"pid:many\"): \"many\" is not a whole number\n";
+    assert_eq!(stderr(&output), line);
+}
+
+#[test]
+fn a_bad_manifest_is_told_in_one_line_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace.yaml");
+    let file = file.to_str().unwrap();
+    let good = "apiVersion: traceherd.dev/v1alpha1\nkind: ClusterTrace\nmetadata:\n  name: t\nspec:\n  gadget: exec\n";
+    for (lines, message) in [
+        (
+            "  durration: 10m\n",
+            "7:3: spec.durration: no such field: did you mean duration?",
+        ),
+        (
+            "  filter: [\"uid:0\", \"pid:many\"]\n",
+            "7:21: spec.filter[1]: \"pid:many\": \"many\" is not a whole number",
+        ),
+        (
+            "  nodeName: elsewhere\n",
+            "7:13: spec.nodeName: is elsewhere, and this host is",
+        ),
+    ] {
+        std::fs::write(file, format!("{good}{lines}")).unwrap();
+        let output = traceherd(&["run", "-f", file]);
+        assert_eq!(output.status.code(), Some(2));
+        let told = stderr(&output);
+        assert!(
+            told.starts_with(&format!("traceherd: {file}:{message}")),
+            "{told}"
+        );
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    let output = traceherd(&["run", "-f", "/nonexistent/trace.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "traceherd: cannot read /nonexistent/trace.yaml: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn a_manifest_comes_from_standard_input_too_and_a_suspended_one_traces_nothing() {
+    let manifest = "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata: {name: t}\nspec: {gadget: exec, suspend: true}\n";
+    assert_cmd::Command::new(env!("CARGO_BIN_EXE_traceherd"))
+        .args(["run", "-f", "-"])
+        .write_stdin(manifest)
+        .assert()
+        .success()
+        .stdout("")
+        .stderr(
+            "traceherd: no metadata.namespace: taken as default\n\
+             traceherd: spec.suspend is true: nothing is traced\n",
+        );
+}
+
+#[test]
+fn without_privileges_there_is_one_clear_error_and_exit_code_1() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can give its privileges up");
+        return;
+    }
+    let nobody = 65534;
+    let output = Command::new(env!("CARGO_BIN_EXE_traceherd"))
+        .arg("exec")
+        .uid(nobody)
+        .gid(nobody)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let told = stderr(&output);
+    assert!(
+        told.starts_with("traceherd: ") && told.contains("CAP_BPF"),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn help_names_every_command_and_every_option_of_exec() {
+    let output = traceherd(&["--help"]);
+    output.clone().assert().success();
+    for command in ["exec", "run", "containers", "completions", "man"] {
+        assert!(
+            stdout(&output).contains(&format!("\n  {command} ")),
+            "{command}"
+        );
+    }
+    let output = traceherd(&["exec", "--help"]);
+    for option in [
+        "-c, --containername <NAME>",
+        "-n, --namespace <NAMESPACE>",
+        "-p, --podname <POD>",
+        "-l, --label <KEY=VALUE>",
+        "--host",
+        "--failed",
+        "-F, --filter <COLUMN:CONDITION>",
+        "-o, --output <FORMAT>",
+        "--duration <TIME>",
+        "--max-events <N>",
+        "--max-args-bytes <BYTES>",
+    ] {
+        assert!(stdout(&output).contains(option), "{option}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = traceherd(&["completions", shell]);
+        output.clone().assert().success();
+        assert!(stdout(&output).contains("containername"), "{shell}");
+    }
+    for (words, title) in [
+        (&["man"][..], ".TH traceherd 1"),
+        (&["man", "exec"], ".TH traceherd-exec 1"),
+    ] {
+        let output = traceherd(words);
+        output.clone().assert().success();
+        assert!(
+            stdout(&output).contains(title),
+            "{title}: {}",
+            stdout(&output)
+        );
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let script = format!(
+        "{} completions bash | head -1",
+        env!("CARGO_BIN_EXE_traceherd")
+    );
+    let output = Command::new("bash")
+        .args(["-o", "pipefail", "-c", &script])
+        .output()
+        .unwrap();
+    assert_eq!(
+        (output.status.code(), stderr(&output).as_str()),
+        (Some(0), "")
+    );
+}
+
+#[test]
+fn containers_are_listed_as_columns_and_as_json() {
+    let output = traceherd(&["containers"]);
+    output.clone().assert().success();
+    assert!(
+        stdout(&output).starts_with("RUNTIME "),
+        "{}",
+        stdout(&output)
+    );
+    let output = traceherd(&["containers", "-o", "json"]);
+    output.clone().assert().success();
+    for line in stdout(&output).lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(record["id"].is_string(), "{line}");
+    }
+}

@@ -1,0 +1,275 @@
+//! The one owner of traces, places and the kernel's verdicts. Called from the ring's reader, from
+//! the container collection, and from whoever changes traces; never calls back into any of them.
+
+mod kernel;
+mod traces;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use traceherd_containers::{Cgroup, CgroupChange, CgroupId, Container};
+use traceherd_ebpf_common::{DecodeError, Exec, Stat};
+use tracing::warn;
+
+use self::kernel::settle;
+use super::{
+    counts::{KernelCounts, Unattributed},
+    held::Held,
+    places::{Place, Whose},
+    trace::Trace,
+};
+use crate::{
+    exec::{Clock, ExecEvent, decode},
+    kernel::programs::Programs,
+};
+
+/// How long a removed cgroup stays known to late records, and to those that wait for its name.
+const LINGER: Duration = Duration::from_secs(15);
+/// How often cgroups are compared with cgroupfs though nothing was lost: one that went while it
+/// was being told may have been missed.
+const COMPARE: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub struct Core {
+    pub programs: Programs,
+    traces: Vec<Option<Trace>>,
+    names: HashMap<Arc<str>, usize>,
+    places: HashMap<CgroupId, Place>,
+    /// Cgroups that turned out to lie inside a container, until their records are through.
+    inside: HashMap<CgroupId, (CgroupId, Instant)>,
+    held: Held,
+    clock: Clock,
+    node: Option<Arc<str>>,
+    unattributed: Unattributed,
+    /// The kernel's counts of cgroups that are gone.
+    departed: KernelCounts,
+    /// Whether cgroups are followed though there is no trace yet: the first is being added.
+    preparing: bool,
+    cgroups_lost: u64,
+    tidied: Instant,
+    compared: Instant,
+    warned_full: bool,
+}
+
+impl Core {
+    pub fn new(programs: Programs, held: Held, node: Option<Arc<str>>, root: Cgroup) -> Self {
+        let mut core = Self {
+            programs,
+            traces: Vec::new(),
+            names: HashMap::new(),
+            places: HashMap::new(),
+            inside: HashMap::new(),
+            held,
+            clock: Clock::now(),
+            node,
+            unattributed: Unattributed::default(),
+            departed: KernelCounts::default(),
+            preparing: false,
+            cgroups_lost: 0,
+            tidied: Instant::now(),
+            compared: Instant::now(),
+            warned_full: false,
+        };
+        core.place(root, Whose::Host);
+        core
+    }
+
+    pub fn unattributed(&self) -> Unattributed {
+        let known = self.unattributed;
+        Unattributed {
+            pending_lost: known.pending_lost + self.programs.stat(Stat::LostUncounted),
+            too_deep: self.programs.stat(Stat::TooDeep),
+            cgroups: known.cgroups + self.programs.stat(Stat::VerdictsFull),
+            ..known
+        }
+    }
+
+    pub fn kernel_counts(&self) -> KernelCounts {
+        let there = self
+            .places
+            .keys()
+            .map(|&id| self.programs.counters(id).into());
+        there.fold(self.departed, |sum, counts: KernelCounts| sum + counts)
+    }
+
+    // What the ring says.
+
+    pub fn exec(&mut self, exec: &Exec<'_>) {
+        let entry = CgroupId(exec.header.entry);
+        let entry = self
+            .inside
+            .get(&entry)
+            .map_or(entry, |(container, _)| *container);
+        let Some(place) = self.places.get(&entry) else {
+            // Its creation was lost, or is not told yet.
+            return self.hold(entry, exec);
+        };
+        if !place.is_known() {
+            return self.hold(entry, exec);
+        }
+        if place.wanted_by.is_empty() {
+            return;
+        }
+        let event = decode(
+            exec,
+            self.clock,
+            self.node.as_ref(),
+            place.whose.container(),
+        );
+        deliver(&mut self.traces, place, event);
+    }
+
+    pub fn malformed(&mut self, error: DecodeError) {
+        if self.unattributed.malformed == 0 {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "a record from the kernel is ignored"
+            );
+        }
+        self.unattributed.malformed += 1;
+    }
+
+    /// The ring is empty. Returns whether cgroups must be compared with cgroupfs.
+    pub fn drained(&mut self) -> bool {
+        self.clock = Clock::now();
+        let now = Instant::now();
+        if !self.held.is_empty() {
+            self.unattributed.pending_expired += self.held.expire(now);
+        }
+        if now.duration_since(self.tidied) < Duration::from_secs(1) {
+            return false;
+        }
+        self.tidied = now;
+        self.tidy(now)
+    }
+
+    fn hold(&mut self, entry: CgroupId, exec: &Exec<'_>) {
+        let event = decode(exec, self.clock, self.node.as_ref(), None);
+        if !self.held.push(entry, Instant::now(), event) {
+            self.unattributed.pending_full += 1;
+        }
+    }
+
+    fn tidy(&mut self, now: Instant) -> bool {
+        self.inside
+            .retain(|_, (_, since)| now.duration_since(*since) < LINGER);
+        let old = |since: Instant| now.duration_since(since) >= LINGER;
+        self.places.retain(|_, place| !place.gone.is_some_and(old));
+        for index in 0..self.traces.len() {
+            if self.traces[index]
+                .as_ref()
+                .is_some_and(|trace| !trace.is_live())
+            {
+                self.reconsider_trace(index);
+            }
+        }
+        // Only detaching can be left to do, and that does not fail.
+        let _ = self.attach();
+        if self.programs.stat(Stat::VerdictsFull) > 0 {
+            self.warn_full();
+        }
+        let lost = self.programs.stat(Stat::CgroupLost);
+        let due = std::mem::replace(&mut self.cgroups_lost, lost) != lost
+            || now.duration_since(self.compared) >= COMPARE;
+        if due {
+            self.compared = now;
+        }
+        due
+    }
+
+    // What the container collection says.
+
+    pub fn cgroup(&mut self, change: CgroupChange) {
+        match change {
+            CgroupChange::Pending(cgroup) => self.place(cgroup, Whose::Pending),
+            CgroupChange::Host(cgroup) => self.place(cgroup, Whose::Host),
+            CgroupChange::Container(cgroup, container) => {
+                self.place(cgroup, Whose::Container(container));
+            }
+            CgroupChange::Inside { cgroup, container } => self.enclose(cgroup.id, &container),
+            CgroupChange::Gone(id) => self.gone(id),
+        }
+    }
+
+    /// A cgroup is known, or known better.
+    fn place(&mut self, cgroup: Cgroup, whose: Whose) {
+        let id = cgroup.id;
+        // Until it was known, what was lost in it was nobody's: now it is its own.
+        let was_known = self.places.get(&id).is_some_and(|place| place.is_known());
+        if was_known {
+            self.settle(id);
+        }
+        let wanted_by = self.wanted_by(&whose);
+        let place = self.places.entry(id).or_insert_with(|| Place::new(cgroup));
+        place.whose = whose;
+        place.wanted_by = wanted_by;
+        let is_known = place.is_known();
+        self.tell_kernel(id, None);
+        if is_known && !was_known {
+            self.settle(id);
+            self.release(id, id);
+        }
+    }
+
+    /// A cgroup is a part of a container's: it needs no verdict, and its events are the
+    /// container's.
+    fn enclose(&mut self, id: CgroupId, container: &Container) {
+        let Some(outer) = container.cgroup.as_ref().map(|cgroup| cgroup.id) else {
+            return;
+        };
+        self.programs.remove_verdict(id);
+        if let Some(mut place) = self.places.remove(&id) {
+            if let Some(into) = self.places.get(&outer) {
+                place.wanted_by.clone_from(&into.wanted_by);
+            }
+            settle(&mut self.traces, &mut place, &self.programs);
+            self.depart(id);
+        }
+        self.inside.insert(id, (outer, Instant::now()));
+        self.release(id, outer);
+    }
+
+    /// A cgroup is no more. What waits for it goes on waiting for a name.
+    fn gone(&mut self, id: CgroupId) {
+        let Some(place) = self.places.get_mut(&id) else {
+            return;
+        };
+        settle(&mut self.traces, place, &self.programs);
+        place.gone = Some(Instant::now());
+        if !place.is_known() {
+            self.unattributed.pending_lost += place.settled.lost.iter().sum::<u64>();
+        }
+        self.programs.remove_verdict(id);
+        self.depart(id);
+        for trace in self.traces.iter_mut().flatten() {
+            trace.forget(id);
+        }
+    }
+
+    fn depart(&mut self, id: CgroupId) {
+        self.departed += self.programs.counters(id).into();
+        self.programs.remove_counters(id);
+    }
+
+    fn release(&mut self, waiting: CgroupId, place: CgroupId) {
+        let Some(place) = self.places.get(&place) else {
+            return;
+        };
+        for mut event in self.held.take(waiting) {
+            event.container = place.whose.container().cloned();
+            deliver(&mut self.traces, place, event);
+        }
+    }
+}
+
+fn deliver(traces: &mut [Option<Trace>], place: &Place, event: ExecEvent) {
+    let event = Arc::new(event);
+    for &index in &place.wanted_by {
+        if let Some(trace) = &mut traces[index] {
+            trace.offer(&event, place.cgroup.id);
+        }
+    }
+}

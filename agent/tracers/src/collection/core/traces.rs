@@ -1,0 +1,130 @@
+//! Traces that come, change and go, and which cgroups they want.
+
+use std::sync::Arc;
+
+use traceherd_containers::CgroupId;
+
+use super::{
+    super::{counts::Counts, places::Whose, trace::Trace},
+    Core,
+};
+
+impl Core {
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    pub fn insert(&mut self, name: Arc<str>, trace: Trace) {
+        let free = self.traces.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            self.traces.push(None);
+            self.traces.len() - 1
+        });
+        self.traces[index] = Some(trace);
+        self.names.insert(name, index);
+        self.preparing = false;
+        self.reconsider_trace(index);
+    }
+
+    /// Takes the trace's cgroups away from it in the kernel; what is in the ring is still its own.
+    pub fn wind_down(&mut self, name: &str) {
+        let Some(&index) = self.names.get(name) else {
+            return;
+        };
+        for id in self.ids() {
+            self.settle(id);
+            self.tell_kernel(id, Some(index));
+        }
+        self.tell_pending(Some(index));
+    }
+
+    /// Takes the trace out. Returns its account.
+    pub fn take(&mut self, name: &str) -> Option<Counts> {
+        let index = *self.names.get(name)?;
+        let counts = self.counts(name);
+        self.names.remove(name);
+        self.traces[index] = None;
+        self.reconsider_trace(index);
+        counts
+    }
+
+    /// Gives a trace another spec. What does not change goes on without a gap.
+    pub fn change(&mut self, name: &str, change: impl FnOnce(&mut Trace)) {
+        let Some(&index) = self.names.get(name) else {
+            return;
+        };
+        // What was lost until now is put to the account of the spec until now.
+        for id in self.ids() {
+            self.settle(id);
+        }
+        if let Some(trace) = &mut self.traces[index] {
+            change(trace);
+        }
+        self.reconsider_trace(index);
+    }
+
+    /// The account of a trace, up to now.
+    pub fn counts(&mut self, name: &str) -> Option<Counts> {
+        let index = *self.names.get(name)?;
+        for id in self.ids() {
+            if self
+                .places
+                .get(&id)
+                .is_some_and(|place| place.wanted_by.contains(&index))
+            {
+                self.settle(id);
+            }
+        }
+        Some(self.traces[index].as_ref()?.counts)
+    }
+
+    fn ids(&self) -> Vec<CgroupId> {
+        self.places.keys().copied().collect()
+    }
+
+    pub(super) fn wanted_by(&self, whose: &Whose) -> Vec<usize> {
+        let traces = (0..).zip(&self.traces);
+        traces
+            .filter(|(_, trace)| wants(trace.as_ref(), whose))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Works out anew which cgroups a trace wants, and tells the kernel of those whose verdict
+    /// changes.
+    pub(super) fn reconsider_trace(&mut self, index: usize) {
+        for id in self.ids() {
+            let Some(place) = self.places.get_mut(&id) else {
+                continue;
+            };
+            let wanted = wants(self.traces[index].as_ref(), &place.whose);
+            match (place.wanted_by.binary_search(&index), wanted) {
+                (Ok(_), true) | (Err(_), false) => {}
+                (found, _) => {
+                    // What was lost until now is put to the accounts of those who wanted it.
+                    self.settle(id);
+                    let Some(place) = self.places.get_mut(&id) else {
+                        continue;
+                    };
+                    match found {
+                        Ok(at) => drop(place.wanted_by.remove(at)),
+                        Err(at) => place.wanted_by.insert(at, index),
+                    }
+                }
+            }
+            self.tell_kernel(id, None);
+        }
+        self.tell_pending(None);
+    }
+}
+
+fn wants(trace: Option<&Trace>, whose: &Whose) -> bool {
+    let Some(trace) = trace.filter(|trace| trace.is_live()) else {
+        return false;
+    };
+    match whose {
+        Whose::Pending => false,
+        Whose::Host => trace.spec.selector.matches_host(),
+        Whose::Container(container) => trace.spec.selector.matches(container),
+    }
+}

@@ -1,0 +1,317 @@
+//! A process's arguments, as far as they could be recorded.
+
+use std::borrow::Cow;
+
+use traceherd_columns::{ColumnValue, Kind, Value};
+use traceherd_ebpf_common::PAGE_BYTES;
+
+/// One argument.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Argument<'a> {
+    /// What there is of it. Any bytes but NUL; where a part could not be read, NULs stand for it.
+    pub bytes: &'a [u8],
+    /// Whether its end was not recorded.
+    pub cut: bool,
+    /// Whether a part of it could not be read.
+    pub unreadable: bool,
+}
+
+/// The arguments of an exec.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Arguments {
+    count: u32,
+    bytes: Vec<u8>,
+    /// Where each ends in `bytes`, and its marks.
+    ends: Vec<(u32, Marks)>,
+    cut_bytes: u32,
+    list: ArgumentList,
+}
+
+/// How far the list of a failed exec's arguments could be followed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ArgumentList {
+    /// To its end: the count is right.
+    #[default]
+    Whole,
+    /// There are more than are counted.
+    Cut,
+    /// The list itself could not be read further: there may be more.
+    Unreadable,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Marks {
+    cut: bool,
+    unreadable: bool,
+}
+
+impl Arguments {
+    /// How many the process was given, recorded or not.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Bytes of the argument block that are not here: the limit was reached. The NUL behind each
+    /// argument counts. Of a failed exec only what was read is known, so this is 0 there.
+    pub fn cut_bytes(&self) -> u32 {
+        self.cut_bytes
+    }
+
+    /// How far the list could be followed; always whole for a successful exec.
+    pub fn list(&self) -> ArgumentList {
+        self.list
+    }
+
+    /// Those that were recorded.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Argument<'_>> {
+        self.ends.iter().enumerate().map(|(n, (end, marks))| {
+            let start = n
+                .checked_sub(1)
+                .map_or(0, |before| self.ends[before].0 as usize);
+            Argument {
+                bytes: &self.bytes[start..*end as usize],
+                cut: marks.cut,
+                unreadable: marks.unreadable,
+            }
+        })
+    }
+
+    /// The places of those that could not be read, or not whole.
+    pub fn unreadable(&self) -> Vec<u32> {
+        self.places(|argument| argument.unreadable)
+    }
+
+    /// From the start of an argument block: strings closed by NUL, `total` bytes in all.
+    /// `absent`: bit n stands for the n-th page touched, `offset` is where in its page the block
+    /// starts.
+    pub(crate) fn from_block(
+        block: &[u8],
+        count: u32,
+        total: u32,
+        offset: u32,
+        absent: u32,
+    ) -> Self {
+        let mut arguments = Self {
+            count,
+            bytes: Vec::with_capacity(block.len()),
+            ends: Vec::with_capacity(count.min(64) as usize),
+            list: ArgumentList::Whole,
+            cut_bytes: total.saturating_sub(block.len() as u32),
+        };
+        let is_absent = |at: usize| {
+            let page = (offset as usize + at) / PAGE_BYTES;
+            page < 32 && absent & (1 << page) != 0
+        };
+        let mut start = 0;
+        let mut at = 0;
+        let mut marks = Marks::default();
+        while at < block.len() {
+            if absent != 0 && is_absent(at) {
+                // The NULs of what is absent end nothing.
+                marks.unreadable = true;
+            } else if block[at] == 0 {
+                arguments.push(&block[start..at], marks);
+                marks = Marks::default();
+                start = at + 1;
+            }
+            at += 1;
+        }
+        if start < block.len() {
+            marks.cut = arguments.cut_bytes > 0;
+            arguments.push(&block[start..], marks);
+        }
+        arguments
+    }
+
+    /// From a failed exec's record: each behind its length, the NUL counted; 0 for one that could
+    /// not be read. A malformed rest is dropped.
+    pub(crate) fn from_vector(mut vector: &[u8], count: u32, list: ArgumentList) -> Self {
+        let mut arguments = Self {
+            count,
+            list,
+            ..Self::default()
+        };
+        while let Some((len, rest)) = vector.split_first_chunk::<4>() {
+            let len = u32::from_le_bytes(*len) as usize;
+            let Some((bytes, rest)) = rest.split_at_checked(len) else {
+                break;
+            };
+            arguments.push(
+                bytes.strip_suffix(&[0]).unwrap_or(bytes),
+                Marks {
+                    cut: len == PAGE_BYTES,
+                    unreadable: len == 0,
+                },
+            );
+            vector = rest;
+        }
+        arguments
+    }
+
+    /// What a trace with a smaller limit would have recorded.
+    pub(crate) fn limited(&self, most: usize) -> Self {
+        let mut limited = Self {
+            count: self.count,
+            list: self.list,
+            cut_bytes: self.cut_bytes,
+            ..Self::default()
+        };
+        let mut left = most;
+        for (argument, (_, marks)) in self.iter().zip(&self.ends) {
+            let whole = argument.bytes.len() + usize::from(!argument.cut);
+            if left == 0 {
+                limited.cut_bytes += whole as u32;
+            } else if whole <= left {
+                limited.push(argument.bytes, *marks);
+                left -= whole;
+            } else {
+                let kept = left.min(argument.bytes.len());
+                limited.push(
+                    &argument.bytes[..kept],
+                    Marks {
+                        cut: true,
+                        ..*marks
+                    },
+                );
+                limited.cut_bytes += (whole - left) as u32;
+                left = 0;
+            }
+        }
+        limited
+    }
+
+    /// Bytes that were recorded, a NUL behind each argument that is not cut.
+    pub(crate) fn recorded_bytes(&self) -> usize {
+        let cut = self.ends.iter().filter(|(_, marks)| marks.cut).count();
+        self.bytes.len() + self.ends.len() - cut
+    }
+
+    /// Only how many there were.
+    pub(crate) fn counted(&self) -> Self {
+        Self {
+            list: self.list,
+            count: self.count,
+            ..Self::default()
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], marks: Marks) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push((self.bytes.len() as u32, marks));
+    }
+
+    fn places(&self, which: impl Fn(&Argument<'_>) -> bool) -> Vec<u32> {
+        (0..)
+            .zip(self.iter())
+            .filter(|(_, argument)| which(argument))
+            .map(|(n, _)| n)
+            .collect()
+    }
+}
+
+impl ColumnValue for Arguments {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::List(
+            self.iter()
+                .map(|argument| Value::Bytes(Cow::Borrowed(argument.bytes)))
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(arguments: &Arguments) -> Vec<&[u8]> {
+        arguments.iter().map(|argument| argument.bytes).collect()
+    }
+
+    #[test]
+    fn a_block_is_split_at_its_nuls() {
+        let cases: [(&[u8], &[&[u8]]); 6] = [
+            (b"", &[]),
+            (b"\0", &[b""]),
+            (b"true\0", &[b"true"]),
+            (b"a\0\0b\0", &[b"a", b"", b"b"]),
+            (b"a\0\0", &[b"a", b""]),
+            (b"\xff\n\x1b[2J\0", &[b"\xff\n\x1b[2J"]),
+        ];
+        for (block, expected) in cases {
+            let found =
+                Arguments::from_block(block, expected.len() as u32, block.len() as u32, 0, 0);
+            assert_eq!(texts(&found), expected, "{block:?}");
+            assert_eq!(
+                (found.cut_bytes(), found.unreadable()),
+                (0, vec![]),
+                "{block:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_block_says_how_much_is_missing() {
+        let found = Arguments::from_block(b"echo\0long", 2, 100, 0, 0);
+        assert_eq!(found.cut_bytes(), 91);
+        let last = found.iter().last().unwrap();
+        assert_eq!((last.bytes, last.cut), (&b"long"[..], true));
+        // Cut just behind an argument: none is half.
+        let found = Arguments::from_block(b"echo\0", 2, 100, 0, 0);
+        assert!(found.iter().all(|argument| !argument.cut));
+        assert_eq!(found.cut_bytes(), 95);
+    }
+
+    #[test]
+    fn an_absent_page_marks_the_argument_it_is_in_and_no_other() {
+        let mut block = vec![b'a'; 2 * PAGE_BYTES];
+        block[10] = 0;
+        block[PAGE_BYTES..].fill(0);
+        block.extend(b"tail\0last\0");
+        let found = Arguments::from_block(&block, 3, block.len() as u32, 0, 0b10);
+        assert_eq!(found.iter().len(), 3);
+        assert_eq!(found.unreadable(), [1]);
+        assert_eq!(texts(&found)[2], b"last");
+        assert!(texts(&found)[1].ends_with(b"\0tail"));
+        // The same bytes where the block starts in the middle of a page.
+        let found = Arguments::from_block(&block[96..], 2, 9000, 96, 0b10);
+        assert_eq!(found.unreadable(), [0]);
+    }
+
+    #[test]
+    fn a_vector_marks_what_could_not_be_read_and_what_goes_on() {
+        let mut vector = Vec::new();
+        for text in [&b"sh\0"[..], b"", &[b'x'; PAGE_BYTES]] {
+            vector.extend((text.len() as u32).to_le_bytes());
+            vector.extend(text);
+        }
+        let found = Arguments::from_vector(&vector, 5, ArgumentList::Whole);
+        assert_eq!(found.count(), 5);
+        assert_eq!(found.unreadable(), [1]);
+        assert_eq!(
+            found
+                .iter()
+                .map(|argument| argument.cut)
+                .collect::<Vec<_>>(),
+            [false, false, true]
+        );
+        assert_eq!(texts(&found)[0], b"sh");
+        for len in 0..vector.len() {
+            Arguments::from_vector(&vector[..len], 5, ArgumentList::Whole); // none panics
+        }
+    }
+
+    #[test]
+    fn a_smaller_limit_gives_what_it_would_have_recorded() {
+        let block = b"echo\0hello\0\0world\0";
+        let recorded = |bytes: usize| Arguments::from_block(&block[..bytes], 4, 100, 0, 0);
+        for bytes in 0..=block.len() {
+            let all = recorded(bytes);
+            assert_eq!(all.recorded_bytes(), bytes);
+            for most in 0..=bytes {
+                assert_eq!(all.limited(most), recorded(most), "{bytes} cut to {most}");
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The kernel's side of it: requirements, type information, programs, maps and the ring.
+
+pub mod btf;
+pub mod offsets;
+pub mod programs;
+pub mod registers;
+pub mod requirements;
+pub mod ring;

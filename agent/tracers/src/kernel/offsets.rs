@@ -1,0 +1,137 @@
+//! The offsets that the programs need, from the running kernel's BTF.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+use traceherd_ebpf_common::Offsets;
+
+use super::btf::{Btf, ParseError};
+
+/// Where the kernel shows its own BTF (`CONFIG_DEBUG_INFO_BTF`).
+pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Why this kernel's structures could not be found out.
+#[derive(Debug, Error)]
+pub enum BtfError {
+    /// No BTF.
+    #[error(
+        "cannot read the kernel's type information in {path}: Traceherd needs a kernel built with \
+         CONFIG_DEBUG_INFO_BTF=y (5.10 or newer)"
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// Nothing that can be parsed.
+    #[error("cannot parse the kernel's type information in {path} (CONFIG_DEBUG_INFO_BTF)")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// A type or a field that the programs cannot do without.
+    #[error("the kernel's type information has no `{0}`: this kernel is not supported yet")]
+    Missing(String),
+}
+
+/// The parsed type information of one kernel.
+pub struct KernelTypes(Btf);
+
+impl KernelTypes {
+    /// Of the running kernel.
+    pub fn running() -> Result<Self, BtfError> {
+        Self::from_file(Path::new(KERNEL_BTF))
+    }
+
+    /// Of the kernel that `path` holds the raw BTF of.
+    pub fn from_file(path: &Path) -> Result<Self, BtfError> {
+        let bytes = fs::read(path).map_err(|source| BtfError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let parsed = Btf::parse(bytes).map_err(|source| BtfError::Parse {
+            path: path.into(),
+            source,
+        })?;
+        Ok(Self(parsed))
+    }
+
+    /// All that the programs need; what this kernel can lack is
+    /// [`ABSENT`](traceherd_ebpf_common::ABSENT).
+    pub fn offsets(&self) -> Result<Offsets, BtfError> {
+        let mut offsets = Offsets::NONE;
+        for row in Offsets::TABLE {
+            match self.offset(row.path) {
+                Some(offset) => (row.set)(&mut offsets, offset),
+                None if row.required => return Err(BtfError::Missing(row.path.into())),
+                None => {}
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// The byte offset of `type.field[.field…]`, looking through anonymous members.
+    pub fn offset(&self, path: &str) -> Option<u32> {
+        let mut names = path.split('.');
+        let outer = names.next()?;
+        // Unrelated types can share a name: the one that has the fields is meant.
+        self.0.named(outer).iter().find_map(|&candidate| {
+            let mut fields = names.clone();
+            let at = fields.try_fold((0, candidate), |(bits, at), field| {
+                let member = self.0.member(at, field)?;
+                Some((bits + member.bit_offset, member.type_id))
+            });
+            at.map(|(bits, _)| bits / 8)
+        })
+    }
+
+    /// The value of an enumerator.
+    pub fn enumerator(&self, of: &str, name: &str) -> Option<u32> {
+        self.0
+            .named(of)
+            .iter()
+            .find_map(|&candidate| self.0.enumerator(candidate, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_kernel_has_all_that_is_needed() {
+        let types = KernelTypes::running().unwrap();
+        types.offsets().unwrap();
+        assert!(
+            types
+                .enumerator("cgroup_subsys_id", "pids_cgrp_id")
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let types = KernelTypes::running().unwrap();
+        assert_eq!(types.offset("task_struct.no_such_field"), None);
+        assert_eq!(types.offset("no_such_struct.field"), None);
+        assert_eq!(types.offset("kernfs_node.id.below"), None);
+    }
+
+    #[test]
+    fn a_file_without_btf_is_named() {
+        let error = KernelTypes::from_file(Path::new("/proc/self/comm"))
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("/proc/self/comm"), "{error}");
+        assert!(
+            error.to_string().contains("CONFIG_DEBUG_INFO_BTF"),
+            "{error}"
+        );
+    }
+}

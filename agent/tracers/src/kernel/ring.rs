@@ -1,0 +1,169 @@
+//! Reading the ring: one thread, in batches, never waiting for anybody else.
+
+use std::{
+    io,
+    os::fd::AsFd as _,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use aya::maps::{MapData, RingBuf};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::eventfd::{EfdFlags, EventFd},
+};
+use traceherd_ebpf_common::{DecodeError, Record};
+
+/// How long a record waits in the ring at most, in milliseconds: the kernel side wakes the reader
+/// only when much has gathered.
+const LOOK_EVERY_MS: u8 = 25;
+
+/// What the reader hands over, in the ring's order.
+pub enum Input<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// Something that is none.
+    Malformed(DecodeError),
+    /// The ring is empty for now.
+    Drained,
+}
+
+/// The thread that reads a ring. Dropping it reads what is there and ends it.
+pub struct RingReader {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    drained: Condvar,
+    nudge: EventFd,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether records may come by themselves: whether to look without being woken.
+    live: bool,
+    stop: bool,
+    /// Times somebody asked for the ring to be read empty, and times that it was for them.
+    asked: u64,
+    answered: u64,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is four independent words: as good after a panic as before.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        // Fails only when the counter is full, and then the reader is woken already.
+        let _ = self.nudge.write(1);
+    }
+}
+
+impl RingReader {
+    /// Starts reading.
+    pub fn start(
+        ring: RingBuf<MapData>,
+        handle: impl FnMut(Input<'_>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            drained: Condvar::new(),
+            nudge: EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("traceherd-ring".into())
+            .spawn(move || read(ring, &theirs, handle))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Says whether programs are attached that write to the ring.
+    pub fn set_live(&self, live: bool) {
+        self.shared.state().live = live;
+        self.shared.wake();
+    }
+
+    /// Returns when everything that was in the ring has been handed over. Must not be called from
+    /// the reader's own thread, nor under a lock that its handler takes.
+    pub fn flush(&self) {
+        let mut state = self.shared.state();
+        state.asked += 1;
+        let mine = state.asked;
+        self.shared.wake();
+        while state.answered < mine && !state.stop {
+            state = self
+                .shared
+                .drained
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for RingReader {
+    fn drop(&mut self) {
+        self.shared.state().stop = true;
+        self.shared.wake();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // A panic of the handler has been reported by then.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Lets nobody wait for a reader that is gone, be it by a panic of its handler.
+struct Gone<'a>(&'a Shared);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.state().stop = true;
+        self.0.drained.notify_all();
+    }
+}
+
+fn read(mut ring: RingBuf<MapData>, shared: &Shared, mut handle: impl FnMut(Input<'_>)) {
+    let _gone = Gone(shared);
+    loop {
+        let (stop, asked, live) = {
+            let state = shared.state();
+            (state.stop, state.asked, state.live)
+        };
+        while let Some(item) = ring.next() {
+            handle(match Record::decode(&item) {
+                Ok(record) => Input::Record(record),
+                Err(error) => Input::Malformed(error),
+            });
+        }
+        handle(Input::Drained);
+        shared.state().answered = asked;
+        shared.drained.notify_all();
+        if stop {
+            return;
+        }
+        wait(&ring, &shared.nudge, live);
+    }
+}
+
+/// Until the ring's mark is passed, a nudge, or the time has come to look.
+fn wait(ring: &RingBuf<MapData>, nudge: &EventFd, live: bool) {
+    let mut fds = [
+        PollFd::new(ring.as_fd(), PollFlags::POLLIN),
+        PollFd::new(nudge.as_fd(), PollFlags::POLLIN),
+    ];
+    let timeout = if live {
+        PollTimeout::from(LOOK_EVERY_MS)
+    } else {
+        PollTimeout::NONE
+    };
+    // Interrupted or not: the caller looks in any case.
+    let _ = poll(&mut fds, timeout);
+    let _ = nudge.read();
+}

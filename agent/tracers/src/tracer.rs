@@ -1,0 +1,157 @@
+//! One tracer by itself: every exec of the machine, without containers.
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::mpsc;
+use traceherd_containers::{CgroupId, Hierarchy, HierarchyError};
+use traceherd_ebpf_common::{Class, Record, Stat};
+
+use crate::{
+    collection::{Events, KernelCounts, TraceSpec, verdict},
+    exec::{Clock, ExecEvent, ExecOptions, decode},
+    kernel::{
+        programs::{Programs, ProgramsError, VerdictError},
+        ring::{Input, RingReader},
+    },
+};
+
+/// Bytes of the ring.
+const RING_BYTES: u32 = 2 << 20;
+/// Events that may wait in a stream.
+const STREAM_EVENTS: usize = 8192;
+
+/// Why an [`ExecTracer`] could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TracerError {
+    /// No cgroup hierarchy.
+    #[error(transparent)]
+    Hierarchy(#[from] HierarchyError),
+    /// The programs.
+    #[error(transparent)]
+    Programs(#[from] ProgramsError),
+    /// The verdict.
+    #[error(transparent)]
+    Verdict(#[from] VerdictError),
+    /// The root of the cgroup hierarchy.
+    #[error("cannot read the root of the cgroup hierarchy")]
+    Root(#[source] io::Error),
+    /// The thread that reads the ring.
+    #[error("cannot start reading events")]
+    Reader(#[source] io::Error),
+}
+
+/// Sees every exec of the machine, the containers' included, and names none of them. For names
+/// and selectors there is [`TracerCollection`](crate::TracerCollection).
+///
+/// Dropping it detaches everything. Any number of tracers can run at once.
+///
+/// ```no_run
+/// use traceherd_tracers::{ExecOptions, ExecTracer};
+///
+/// let tracer = ExecTracer::start(ExecOptions::default(), |event| {
+///     println!("{} was executed by process {}", event.comm, event.ppid);
+/// })?;
+/// std::thread::sleep(std::time::Duration::from_secs(10));
+/// drop(tracer);
+/// # Ok::<(), traceherd_tracers::TracerError>(())
+/// ```
+pub struct ExecTracer {
+    programs: Mutex<Programs>,
+    root: CgroupId,
+    lost: Arc<Mutex<u64>>,
+    // Last, so that what is in the ring is read when the programs are detached.
+    reader: RingReader,
+}
+
+/// What a tracer could not hand out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TracerCounts {
+    /// What the kernel side did with each event.
+    pub kernel: KernelCounts,
+    /// Events that the stream had no room for.
+    pub lost_queue: u64,
+    /// Events of processes whose cgroup is nested deeper than is looked.
+    pub too_deep: u64,
+}
+
+impl ExecTracer {
+    /// Calls `callback` with each exec, on a thread of the tracer's. While it does not return,
+    /// events gather in the ring.
+    pub fn start(
+        options: ExecOptions,
+        callback: impl FnMut(ExecEvent) + Send + 'static,
+    ) -> Result<Self, TracerError> {
+        Self::begin(options, Arc::default(), callback)
+    }
+
+    /// Hands out each exec through a stream. What it has no room for is lost, and counted.
+    pub fn stream(options: ExecOptions) -> Result<(Self, Events), TracerError> {
+        let (sender, receiver) = mpsc::channel(STREAM_EVENTS);
+        let lost = Arc::new(Mutex::new(0));
+        let theirs = Arc::clone(&lost);
+        let tracer = Self::begin(options, lost, move |event| {
+            if sender.try_send(Arc::new(event)).is_err() {
+                *theirs.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            }
+        })?;
+        Ok((tracer, Events { receiver }))
+    }
+
+    fn begin(
+        options: ExecOptions,
+        lost: Arc<Mutex<u64>>,
+        mut callback: impl FnMut(ExecEvent) + Send + 'static,
+    ) -> Result<Self, TracerError> {
+        let hierarchy = Hierarchy::detect()?;
+        let root = hierarchy.root().map_err(TracerError::Root)?.id;
+        let (mut programs, ring) = Programs::load(&hierarchy, RING_BYTES)?;
+        let spec = TraceSpec {
+            exec: options,
+            ..TraceSpec::default()
+        };
+        programs.set_verdict(root, verdict(Class::Host, [&spec]))?;
+        let mut clock = Clock::now();
+        let reader = RingReader::start(ring, move |input| match input {
+            Input::Record(Record::Exec(exec)) => callback(decode(&exec, clock, None, None)),
+            Input::Drained => clock = Clock::now(),
+            Input::Record(_) | Input::Malformed(_) => {}
+        })
+        .map_err(TracerError::Reader)?;
+        programs.set_exec(true)?;
+        programs.set_failed(options.include_failed)?;
+        reader.set_live(true);
+        Ok(Self {
+            programs: Mutex::new(programs),
+            root,
+            lost,
+            reader,
+        })
+    }
+
+    /// Returns when the callback has had every exec that has happened. Not to be called from the
+    /// callback.
+    pub fn flush(&self) {
+        self.reader.flush();
+    }
+
+    /// What became of the events until now.
+    pub fn counts(&self) -> TracerCounts {
+        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        TracerCounts {
+            kernel: programs.counters(self.root).into(),
+            lost_queue: *self.lost.lock().unwrap_or_else(PoisonError::into_inner),
+            too_deep: programs.stat(Stat::TooDeep),
+        }
+    }
+}
+
+impl fmt::Debug for ExecTracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecTracer")
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

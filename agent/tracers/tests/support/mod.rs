@@ -1,0 +1,8 @@
+//! What the tests on the real kernel share.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+pub mod call;
+pub mod child;
+pub mod proc;
+pub mod recorder;
+pub mod stage;

@@ -1,0 +1,215 @@
+//! Containers of a test's own, with a tracer collection that follows them.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures::StreamExt as _;
+use traceherd_containers::{ContainerCollection, Selector};
+use traceherd_e2e::Runc;
+use traceherd_tracers::{Config, Counts, Events, ExecEvent, TraceSpec, TracerCollection};
+
+use super::{call::Call, child::Child, recorder::eventually};
+
+/// The collections, and a place for containers. Drop order: who looks, then what is looked at.
+pub struct Stage {
+    pub tracers: TracerCollection,
+    pub containers: ContainerCollection,
+    runc: Runc,
+}
+
+/// A running container. Whatever enters its cgroup is its own.
+pub struct Ground {
+    pub name: String,
+    procs: PathBuf,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let containers = ContainerCollection::builder()
+            .kernel()
+            .start()
+            .await
+            .unwrap();
+        let tracers = TracerCollection::start(config, &containers).unwrap();
+        Self {
+            tracers,
+            containers,
+            runc: Runc::start().unwrap(),
+        }
+    }
+
+    /// A name that no other container on this machine has.
+    pub fn name(&self) -> String {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        format!(
+            "stage-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    /// Starts a container of that name. Some trace must run, or nobody hears of it.
+    pub fn start(&self, name: &str) -> Ground {
+        self.runc
+            .run_detached(name, &[], &["sleep", "1000"])
+            .unwrap();
+        // runc does not wait for the container's first exec.
+        let process = format!("/proc/{}/stat", self.runc.container_pid(name).unwrap());
+        let sleeps = || fs::read_to_string(&process).unwrap().contains("(sleep) S");
+        eventually(|| sleeps().then_some(()));
+        let container = eventually(|| {
+            let all = self.containers.containers();
+            all.into_iter()
+                .find(|container| container.name.as_deref() == Some(name))
+        });
+        let path = container
+            .cgroup
+            .as_ref()
+            .unwrap()
+            .path
+            .trim_start_matches('/')
+            .to_owned();
+        let procs = self
+            .containers
+            .hierarchy()
+            .mount_point
+            .join(path)
+            .join("cgroup.procs");
+        Ground {
+            name: name.into(),
+            procs,
+        }
+    }
+
+    /// A container with a trace on it alone, which has had the execs of its start: `sleep`, and
+    /// perhaps runc's own, when that was in the container's cgroup already.
+    pub async fn traced(&self, id: &str, spec: TraceSpec) -> (Ground, Trace<'_>) {
+        let name = self.name();
+        let events = self.tracers.add(id, on(&name, spec)).await.unwrap();
+        let ground = self.start(&name);
+        // A trace that is added later gets what is still in the ring.
+        self.tracers.flush().await;
+        (
+            ground,
+            Trace {
+                stage: self,
+                id: id.into(),
+                events,
+            },
+        )
+    }
+
+    /// An empty cgroup beside the containers, to make cgroups in.
+    pub fn ground(&self) -> PathBuf {
+        let path = self.containers.hierarchy().mount_point.join(self.name());
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    /// Runs a container to its end.
+    pub fn run(&self, name: &str, command: &[&str]) {
+        self.runc.run(name, command).unwrap();
+    }
+}
+
+/// The same trace, on the containers of that name only.
+pub fn on(name: &str, spec: TraceSpec) -> TraceSpec {
+    TraceSpec {
+        selector: Selector {
+            names: vec![name.into()],
+            ..Selector::default()
+        },
+        ..spec
+    }
+}
+
+impl Ground {
+    /// A process of the container's, that executes this.
+    pub fn exec(&self, call: &Call) -> Child {
+        Child::fork(|| {
+            fs::write(&self.procs, "0").unwrap();
+            call.make()
+        })
+    }
+
+    /// A new cgroup inside the container's.
+    pub fn nested(&self, name: &str) -> PathBuf {
+        let path = self.procs.with_file_name(name);
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    /// `/bin/true`, to its end.
+    pub fn run_true(&self) -> u32 {
+        self.exec(&Call::new("/bin/true", ["true"])).succeeds()
+    }
+
+    /// Its shell executes `/bin/true` so often: one event more than that.
+    pub fn storm(&self, times: u64) -> Child {
+        let script = format!("i=0; while [ $i -lt {times} ]; do /bin/true; i=$((i + 1)); done");
+        self.exec(&Call::new("/bin/sh", ["sh", "-c", &script]))
+    }
+}
+
+/// A trace and its events.
+pub struct Trace<'a> {
+    stage: &'a Stage,
+    id: String,
+    pub events: Events,
+}
+
+impl Trace<'_> {
+    /// Its account, when everything that happened is in it.
+    pub async fn counts(&self) -> Counts {
+        self.stage.tracers.flush().await;
+        let counts = self.stage.tracers.counts(&self.id).unwrap();
+        assert_adds_up(&counts);
+        counts
+    }
+
+    /// Ends it. Returns its account and every event that it ever had.
+    pub async fn end(self) -> (Counts, Vec<Arc<ExecEvent>>) {
+        let counts = self.stage.tracers.remove(&self.id).await.unwrap();
+        assert_adds_up(&counts);
+        let events: Vec<_> = self.events.collect().await;
+        assert_eq!(events.len() as u64, counts.delivered);
+        (counts, events)
+    }
+}
+
+pub fn assert_adds_up(counts: &Counts) {
+    let Counts {
+        observed,
+        delivered,
+        filtered,
+        suppressed,
+        ..
+    } = *counts;
+    assert_eq!(
+        observed,
+        delivered + filtered + suppressed + counts.lost(),
+        "{counts:?}"
+    );
+}
+
+/// What happened since.
+pub fn since(before: Counts, now: Counts) -> Counts {
+    Counts {
+        observed: now.observed - before.observed,
+        delivered: now.delivered - before.delivered,
+        filtered: now.filtered - before.filtered,
+        suppressed: now.suppressed - before.suppressed,
+        lost_ring: now.lost_ring - before.lost_ring,
+        lost_queue: now.lost_queue - before.lost_queue,
+    }
+}

@@ -1,0 +1,190 @@
+//! What a process keeps in the kernel of eBPF, seen from outside.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+};
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+
+// include/uapi/linux/bpf.h
+const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
+const BPF_MAP_GET_FD_BY_ID: libc::c_int = 14;
+const BPF_ENABLE_STATS: libc::c_int = 32;
+const BPF_MAP_TYPE_RINGBUF: u64 = 27;
+
+/// How often a set of programs ran, and for how long; counted while [`RunTimeStats`] lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunTime {
+    /// Nanoseconds in all runs together.
+    pub nanoseconds: u64,
+    /// The number of runs.
+    pub runs: u64,
+}
+
+/// While it lives, the kernel counts the run time of every eBPF program (since Linux 5.8).
+#[derive(Debug)]
+pub struct RunTimeStats {
+    _fd: OwnedFd,
+}
+
+impl RunTimeStats {
+    /// Starts counting.
+    ///
+    /// # Errors
+    /// Without CAP_SYS_ADMIN, or on an older kernel.
+    pub fn enable() -> io::Result<Self> {
+        // The only type there is: BPF_STATS_RUN_TIME, 0.
+        bpf(BPF_ENABLE_STATS, 0).map(|fd| Self { _fd: fd })
+    }
+}
+
+/// The ids of the programs that process `pid` has loaded or attached.
+///
+/// # Errors
+/// When the process is gone.
+pub fn programs(pid: u32) -> io::Result<BTreeSet<u32>> {
+    let files = descriptors(pid)?;
+    Ok(files
+        .iter()
+        .filter_map(|text| field(text, "prog_id"))
+        .map(|id| id as u32)
+        .collect())
+}
+
+/// Whether process `pid` holds an attached program.
+#[must_use]
+pub fn has_attached(pid: u32) -> bool {
+    descriptors(pid).is_ok_and(|files| files.iter().any(|text| field(text, "link_id").is_some()))
+}
+
+/// Whether a program with this id is loaded, whoever holds it.
+#[must_use]
+pub fn is_loaded(program: u32) -> bool {
+    bpf(BPF_PROG_GET_FD_BY_ID, program).is_ok()
+}
+
+/// The run time of these programs together.
+///
+/// # Errors
+/// When one of them is no longer loaded.
+pub fn run_time(programs: &BTreeSet<u32>) -> io::Result<RunTime> {
+    let mut sum = RunTime::default();
+    for &program in programs {
+        let fd = bpf(BPF_PROG_GET_FD_BY_ID, program)?;
+        let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))?;
+        sum.nanoseconds += field(&text, "run_time_ns").unwrap_or(0);
+        sum.runs += field(&text, "run_cnt").unwrap_or(0);
+    }
+    Ok(sum)
+}
+
+/// Bytes that the programs of process `pid` ever wrote to its ring buffers.
+///
+/// # Errors
+/// When the process is gone or has no ring buffer.
+pub fn ring_written(pid: u32) -> io::Result<u64> {
+    let rings: BTreeSet<_> = descriptors(pid)?
+        .iter()
+        .filter(|text| field(text, "map_type") == Some(BPF_MAP_TYPE_RINGBUF))
+        .filter_map(|text| field(text, "map_id"))
+        .collect();
+    if rings.is_empty() {
+        return Err(io::Error::other("the process has no ring buffer"));
+    }
+    rings
+        .into_iter()
+        .map(|id| producer_position(id as u32))
+        .sum()
+}
+
+/// Bytes of kernel memory that the maps of process `pid` are accounted for.
+///
+/// # Errors
+/// When the process is gone.
+pub fn map_memory(pid: u32) -> io::Result<u64> {
+    let files = descriptors(pid)?;
+    let maps: BTreeMap<_, _> = files
+        .iter()
+        .filter_map(|text| Some((field(text, "map_id")?, field(text, "memlock")?)))
+        .collect();
+    Ok(maps.values().sum())
+}
+
+/// The second page of a ring buffer's mapping starts with its producer's position.
+fn producer_position(map: u32) -> io::Result<u64> {
+    let fd = bpf(BPF_MAP_GET_FD_BY_ID, map)?;
+    // SAFETY: sysconf has no preconditions.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let length = usize::try_from(page)
+        .ok()
+        .and_then(std::num::NonZeroUsize::new);
+    let length = length.ok_or_else(|| io::Error::other("no page size"))?;
+    // SAFETY: a new mapping, at an address of the kernel's choice, of the page that every ring has.
+    let mapping = unsafe {
+        mmap(
+            None,
+            length,
+            ProtFlags::PROT_READ,
+            MapFlags::MAP_SHARED,
+            &fd,
+            page,
+        )?
+    };
+    // SAFETY: the page is mapped and aligned; the kernel writes it, hence volatile.
+    let position = unsafe { mapping.cast::<u64>().read_volatile() };
+    // SAFETY: the mapping made above, of which nothing is kept.
+    unsafe { munmap(mapping, length.get())? };
+    Ok(position)
+}
+
+fn descriptors(pid: u32) -> io::Result<Vec<String>> {
+    let files = fs::read_dir(format!("/proc/{pid}/fdinfo"))?;
+    // A descriptor may be closed meanwhile.
+    Ok(files
+        .flatten()
+        .filter_map(|file| fs::read_to_string(file.path()).ok())
+        .collect())
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.trim().parse().ok()
+}
+
+/// A bpf(2) call whose argument is one number (an id or a type) and whose result is a descriptor.
+fn bpf(command: libc::c_int, argument: u32) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attributes([u32; 4]);
+    let attributes = Attributes([argument, 0, 0, 0]);
+    // SAFETY: the kernel reads the size it is told from a buffer of that size.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            &raw const attributes,
+            size_of::<Attributes>(),
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a descriptor that the kernel has just made for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn fields_are_whole_names() {
+        let text = "pos:\t0\nprog_id_x:\t1\nprog_id:\t42\nlink_type:\ttracing\n";
+        assert_eq!(field(text, "prog_id"), Some(42));
+        assert_eq!(field(text, "link_type"), None);
+        assert_eq!(field(text, "link_id"), None);
+    }
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Downloads packages of this machine's distribution (Debian, Ubuntu) and unpacks them into a folder.
+#
+#   unpack-packages.sh FOLDER PACKAGE... [--optional PACKAGE...]
+#
+# Nothing is installed, root is not needed, and it works where `apt-get update` never ran.
+set -euo pipefail
+
+fail() {
+  echo "unpack-packages.sh: $*" >&2
+  exit 1
+}
+
+folder=$(realpath "$1")
+shift
+wanted=()
+optional=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --optional)
+      shift
+      optional=("$@")
+      break
+      ;;
+    *) wanted+=("$1") ;;
+  esac
+  shift
+done
+for tool in apt-get dpkg; do
+  command -v $tool >/dev/null || fail "needs $tool (Debian or Ubuntu) to get ${wanted[*]}"
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work"/{debs,lists/partial,archives/partial}
+own_lists=(
+  -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Cache::archives=$work/archives"
+  -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2
+)
+lists=()
+apt() { (cd "$work/debs" && apt-get -qq -o APT::Sandbox::User=root "${lists[@]}" "$@") >>"$work/log" 2>&1; }
+
+# The system's package lists serve where there are any and they are not outdated.
+if ! apt download "${wanted[@]}"; then
+  lists=("${own_lists[@]}")
+  # Sources beyond the distribution's own may be out of reach.
+  apt update || true
+  apt download "${wanted[@]}" || fail "cannot get ${wanted[*]}: $(cat "$work/log")"
+fi
+for package in "${optional[@]}"; do apt download "$package" || true; done
+for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$folder"; done
