@@ -104,7 +104,7 @@ unsafe fn across_mounts(scratch: &mut Scratch, mut mnt: u64, root: &Place, most:
                 mnt_root = probe(mnt as Ptr, offset!(vfsmount_mnt_root)).unwrap_or(0);
             } else {
                 let name = probe::<Ptr>(dentry as Ptr, offset!(dentry_d_name));
-                let name = name.unwrap_or(core::ptr::null());
+                let name = name.unwrap_or_default();
                 if scratch.len > most || scratch.kernel_str(name, NAME_BYTES) == 0 {
                     return exec_flags::PATH_CUT;
                 }
