@@ -13,6 +13,9 @@ pub const MAX_ARGS_BYTES: u32 = 32_768;
 /// The longest duration that a field accepts: 30 days.
 pub const MAX_DURATION: Duration = Duration::from_secs(720 * 60 * 60);
 
+/// The largest count: what JSON readers hold exactly.
+const MAX_COUNT: u64 = (1 << 53) - 1;
+
 const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const DNS_SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const NODE_NAME: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$";
@@ -143,5 +146,61 @@ fn go_duration(least: &str) -> Schema {
             "rule": format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"),
             "message": format!("must be from {least} to {most}, as in 90s, 10m or 1h30m"),
         }],
+    })
+}
+
+/// A generation; -1 for none.
+pub(crate) fn observed_generation(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": -1, "maximum": MAX_COUNT})
+}
+
+/// A count of anything.
+pub(crate) fn count(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_COUNT})
+}
+
+/// A process's or user's id.
+pub(crate) fn id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX})
+}
+
+/// A point in time.
+pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "date-time", "maxLength": 64})
+}
+
+/// One word for programs, as conditions have it.
+pub(crate) fn word(_: &mut SchemaGenerator) -> Schema {
+    text(1, 128, "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+}
+
+/// The name of a node that must be there.
+pub(crate) fn present_node_name(_: &mut SchemaGenerator) -> Schema {
+    text(1, 253, DNS_SUBDOMAIN)
+}
+
+/// A trace's name.
+pub(crate) fn dns_label(_: &mut SchemaGenerator) -> Schema {
+    namespace()
+}
+
+/// An object's uid.
+pub(crate) fn uid(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "minLength": 1, "maxLength": 64})
+}
+
+/// Uids of reports.
+pub(crate) fn uids(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "maxItems": 256, "items": uid(generator),
+        "x-kubernetes-list-type": "set",
+    })
+}
+
+/// Arguments as a status shows them.
+pub(crate) fn summary_args(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "maxItems": 64, "x-kubernetes-list-type": "atomic",
+        "items": {"type": "string", "maxLength": 1024},
     })
 }

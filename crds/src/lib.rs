@@ -1,4 +1,4 @@
-//! Traceherd's Kubernetes resources: [`Trace`] and [`ClusterTrace`], group `traceherd.dev`,
+//! Traceherd's Kubernetes resources: [`Trace`], [`ClusterTrace`] and [`TraceReport`], group `traceherd.dev`,
 //! version `v1alpha1`.
 //!
 //! The types' schema is the one source of every bound: `crds/*.yaml` is generated from it (by
@@ -11,18 +11,26 @@
 //! ```
 
 mod bounds;
+mod events;
 mod exec;
 mod generate;
 mod labels;
 mod rate;
+mod report;
 mod selector;
+mod status;
 mod trace;
 
 pub use bounds::{GO_DURATION, MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
+pub use events::{EventCounts, EventSummary};
 pub use exec::{ArgsMode, ExecOptions};
 pub use generate::{crd_files, file_of};
 pub use kube::core::Duration;
 pub use labels::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
 pub use rate::RateLimit;
+pub use report::{
+    NodePhase, TraceKind, TraceRef, TraceReport, TraceReportSpec, TraceReportStatus, report_name,
+};
 pub use selector::{ClusterTraceSelector, TraceSelector};
+pub use status::{Condition, ConditionStatus, NodeCounts, Phase, TraceStatus};
 pub use trace::{ClusterTrace, ClusterTraceSpec, Gadget, Output, Trace, TraceSpec};

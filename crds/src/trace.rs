@@ -6,7 +6,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClusterTraceSelector, Duration, ExecOptions, RateLimit, TraceSelector, bounds};
+use crate::{
+    ClusterTraceSelector, Duration, ExecOptions, RateLimit, TraceSelector, TraceStatus, bounds,
+};
 
 /// One spec, written once: a flattened part would lose `deny_unknown_fields`, and with it the
 /// error for a misspelt field.
@@ -20,12 +22,21 @@ macro_rules! spec {
             version = "v1alpha1",
             derive = "PartialEq",
             category = "traceherd",
+            status = "TraceStatus",
             printcolumn(name = "Gadget", type_ = "string", json_path = ".spec.gadget",
                 description = "What is traced"),
+            printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase",
+                description = "Pending, Running, Suspended, Completed or Failed"),
+            printcolumn(name = "Ready", type_ = "integer", json_path = ".status.nodes.ready",
+                description = "Nodes that do as the spec says"),
+            printcolumn(name = "Desired", type_ = "integer", json_path = ".status.nodes.desired",
+                description = "Nodes that the trace selects and that have an agent"),
+            printcolumn(name = "Events", type_ = "integer", json_path = ".status.events.delivered",
+                description = "Events that went to the outputs"),
+            printcolumn(name = "Lost", type_ = "integer", json_path = ".status.events.lost",
+                description = "Events that were lost"),
             printcolumn(name = "Duration", type_ = "string", json_path = ".spec.duration",
-                description = "How long it runs; empty: until it is deleted or suspended"),
-            printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend",
-                description = "Whether it is held", priority = 1),
+                description = "How long it runs; empty: until it is deleted or suspended", priority = 1),
             printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
             validation = Rule::new(
                 "size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')"
