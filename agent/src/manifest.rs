@@ -149,7 +149,9 @@ fn read_resource(bytes: &[u8]) -> Result<Manifest, Problem> {
         let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         Problem::of_document(Place::after(&good), "not UTF-8: save the file as UTF-8")
     })?;
-    let document = tree::parse(text)?;
+    let mut document = tree::parse(text)?;
+    // As the API server does with what `kubectl get -o yaml` printed.
+    document.remove("status");
     let trace = Definition::new(&Trace::crd());
     let cluster_trace = Definition::new(&ClusterTrace::crd());
     let kind = kind(&document)?;

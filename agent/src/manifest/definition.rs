@@ -38,9 +38,6 @@ impl Definition {
     /// The first violation.
     pub fn check(&self, document: &Node, other: &Self) -> Result<Checked, Problem> {
         let elsewhere = |path: &str, name: &str| {
-            if path.is_empty() && name == "status" {
-                return Some("the cluster writes it; remove it".to_owned());
-            }
             let there = schema::at_path(&other.schema, path)?
                 .get("properties")?
                 .get(name)?;

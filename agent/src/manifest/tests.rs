@@ -51,7 +51,7 @@ fn a_bad_manifest_gets_one_error_with_its_place_its_field_and_the_remedy() {
         ("unknown field", trace("  frequency: 1"), "7:3: spec.frequency: no such field: the fields here are duration, exec, filter, gadget, maxEventsPerNode, nodeName, nodeSelector, outputs, rateLimit, reportRetention, run, selector, statusEvents, suspend"),
         ("cluster field in a Trace", trace("  selector:\n    host: true"), "8:5: spec.selector.host: no such field: only a ClusterTrace has it"),
         ("namespaces in a Trace", trace("  selector:\n    namespaces: [a]"), "8:5: spec.selector.namespaces: no such field: only a ClusterTrace has it"),
-        ("unknown root field", trace("status: {}"), "7:1: status: no such field: the cluster writes it; remove it"),
+        ("unknown root field", trace("extra: {}"), "7:1: extra: no such field: the fields here are apiVersion, kind, metadata, spec, status"),
         ("duplicate key", trace("  suspend: true\n  suspend: false"), "8:3: spec.suspend: suspend is here twice, first in line 7: remove one"),
         ("duplicate label", trace("  nodeSelector:\n    pool: a\n    pool: b"), "9:5: spec.nodeSelector.pool: pool is here twice, first in line 8: remove one"),
         ("string for bool", trace(r#"  suspend: "yes""#), r#"7:12: spec.suspend: must be a boolean, not the string "yes": write true or false"#),
@@ -177,6 +177,8 @@ fn what_kubernetes_accepts_is_accepted() {
         trace("  suspend: yes\n  maxEventsPerNode: 1e3\n  run: !!str 5"),
         trace("  nodeSelector: &x {pool: edge}\n  selector:\n    podSelector: {matchLabels: *x}"),
         trace("  duration: 1h30m\n  reportRetention: 0s"),
+        // As `kubectl get -o yaml` prints it.
+        trace("status:\n  observedGeneration: 1\n  phase: NotOfThisVersion"),
         trace("  nodeName: \"\"\n  nodeSelector: {pool: edge}"),
         trace("  selector: {containerNames: [My_docker.name-1]}"),
     ] {

@@ -58,6 +58,13 @@ impl Node {
         }
     }
 
+    /// Takes the value under `key` away, if this is a map that has it.
+    pub fn remove(&mut self, key: &str) {
+        if let Value::Map(entries) = &mut self.value {
+            entries.retain(|entry| entry.key != key);
+        }
+    }
+
     /// The text, if this is a string.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
