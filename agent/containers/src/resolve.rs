@@ -1,14 +1,14 @@
 //! Asking everyone whose a cgroup is.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::debug;
 
 use crate::containerd::Containerd;
@@ -27,10 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_millis(50);
 /// Reading the maker's command line and bundle, and the runtimes' state.
 const LOCAL: Duration = Duration::from_millis(500);
-/// How many questions are asked at once; the others wait their turn.
-const AT_ONCE: usize = 64;
-/// How many of these may be about cgroups that do not look like containers.
-const UNLIKELY_AT_ONCE: usize = 32;
+/// How many makers and states are read at once.
+const READ_AT_ONCE: usize = 16;
 /// How long each later round waits.
 const ROUNDS: [Duration; 3] = [
     Duration::from_millis(300),
@@ -45,95 +43,140 @@ pub(crate) struct Runtimes {
     pub(crate) containerd: Option<Arc<Containerd>>,
 }
 
-/// Answers every question, each within the deadline once it is its turn.
+/// Answers every question, each within the deadline.
 pub(crate) async fn answer_questions(
     shared: Arc<Shared>,
     runtimes: Arc<Runtimes>,
     mut questions: UnboundedReceiver<Question>,
 ) {
-    let mut later = FuturesUnordered::new();
-    let mut turns = Turns::default();
+    let lines = Arc::new(Lines::default());
     let mut running = JoinSet::new();
     loop {
-        while let Some((question, likely, asked)) = turns.next(running.len()) {
-            let (shared, runtimes) = (shared.clone(), runtimes.clone());
-            running.spawn(async move {
-                answer(&shared, &runtimes, question, asked + DEADLINE).await;
-                likely
-            });
-        }
         tokio::select! {
-            question = questions.recv() => match question {
-                Some(question) => match ROUNDS.get(usize::from(question.round).wrapping_sub(1)) {
-                    Some(delay) => later.push(async move {
-                        sleep(*delay).await;
-                        question
-                    }),
-                    None => turns.push(question),
-                },
-                None => return,
-            },
-            Some(question) = later.next() => turns.push(question),
-            Some(done) = running.join_next() => turns.done(matches!(done, Ok(true))),
+            question = questions.recv() => {
+                let Some(question) = question else { return };
+                running.spawn(settle(shared.clone(), runtimes.clone(), lines.clone(), question));
+            }
+            Some(_) = running.join_next() => {}
         }
     }
 }
 
-/// Who is next: what looks like a container before what does not, in order of coming.
-#[derive(Debug, Default)]
-struct Turns {
-    likely: VecDeque<(Question, Instant)>,
-    unlikely: VecDeque<(Question, Instant)>,
-    unlikely_running: usize,
+/// Where questions wait for their turn, each line in order of coming. A flood of one kind, which
+/// anybody can make who may make cgroups, holds up no other kind.
+#[derive(Debug)]
+struct Lines {
+    /// For the host's files: short, and before all else, because the maker is soon gone.
+    reading: Semaphore,
+    /// For the runtimes.
+    named: Semaphore,
+    likely: Semaphore,
+    plain: Semaphore,
 }
 
-impl Turns {
-    fn push(&mut self, question: Question) {
-        let likely = question.id.is_some() || shape(&question.cgroup.path).is_some();
-        let queue = if likely {
-            &mut self.likely
+impl Default for Lines {
+    fn default() -> Self {
+        Self {
+            reading: Semaphore::new(READ_AT_ONCE),
+            named: Semaphore::new(Line::Named.at_once()),
+            likely: Semaphore::new(Line::Likely.at_once()),
+            plain: Semaphore::new(Line::Plain.at_once()),
+        }
+    }
+}
+
+impl Lines {
+    fn get(&self, line: Line) -> &Semaphore {
+        match line {
+            Line::Named => &self.named,
+            Line::Likely => &self.likely,
+            Line::Plain => &self.plain,
+        }
+    }
+}
+
+/// What speaks for a cgroup's being a container.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Line {
+    /// Somebody's word.
+    Named,
+    /// The shape of its name, or that it was told as one: later rounds are not urgent.
+    Likely,
+    /// Nothing yet.
+    Plain,
+}
+
+impl Line {
+    fn of(question: &Question, evidence: &[Evidence]) -> Self {
+        if question.round == 0 && !evidence.is_empty() {
+            Line::Named
+        } else if question.id.is_some() || shape(&question.cgroup.path).is_some() {
+            Line::Likely
         } else {
-            &mut self.unlikely
-        };
-        queue.push_back((question, Instant::now()));
+            Line::Plain
+        }
     }
 
-    fn next(&mut self, running: usize) -> Option<(Question, bool, Instant)> {
-        if running >= AT_ONCE {
-            return None;
-        }
-        if let Some((question, asked)) = self.likely.pop_front() {
-            return Some((question, true, asked));
-        }
-        if self.unlikely_running >= UNLIKELY_AT_ONCE {
-            return None;
-        }
-        let (question, asked) = self.unlikely.pop_front()?;
-        self.unlikely_running += 1;
-        Some((question, false, asked))
-    }
-
-    fn done(&mut self, likely: bool) {
-        if !likely {
-            self.unlikely_running = self.unlikely_running.saturating_sub(1);
+    /// How many of these the runtimes are asked at once.
+    fn at_once(self) -> usize {
+        match self {
+            Line::Named => 32,
+            Line::Likely | Line::Plain => 16,
         }
     }
 }
 
-async fn answer(shared: &Arc<Shared>, runtimes: &Runtimes, question: Question, deadline: Instant) {
-    let cgroup = question.cgroup.id;
-    let tell = |evidence, last| {
-        shared.apply(Input::Answered {
-            cgroup,
-            evidence,
-            last,
-        });
-    };
-    if Instant::now() >= deadline {
-        tell(Vec::new(), true);
-        return;
+async fn settle(
+    shared: Arc<Shared>,
+    runtimes: Arc<Runtimes>,
+    lines: Arc<Lines>,
+    question: Question,
+) {
+    if let Some(delay) = ROUNDS.get(usize::from(question.round).wrapping_sub(1)) {
+        sleep(*delay).await;
     }
-    let mut evidence = local(shared, &question).await;
+    let deadline = Instant::now() + DEADLINE;
+    let read = async {
+        let _turn = lines.reading.acquire().await;
+        local(&shared, &question).await
+    };
+    let evidence = timeout_at(deadline, read).await.unwrap_or_default();
+    let line = lines.get(Line::of(&question, &evidence));
+    let turn = match line.try_acquire() {
+        Ok(turn) => Some(turn),
+        Err(_) => {
+            // What is known already does not wait.
+            tell(&shared, &question, evidence.clone(), false);
+            timeout_at(deadline, line.acquire())
+                .await
+                .ok()
+                .and_then(Result::ok)
+        }
+    };
+    if turn.is_some() {
+        // Boxed, as most of those that wait never come to it.
+        Box::pin(answer(&shared, &runtimes, &question, evidence, deadline)).await;
+    } else {
+        tell(&shared, &question, evidence, true);
+    }
+}
+
+fn tell(shared: &Shared, question: &Question, evidence: Vec<Evidence>, last: bool) {
+    shared.apply(Input::Answered {
+        cgroup: question.cgroup.id,
+        evidence,
+        last,
+    });
+}
+
+/// Adds what the runtimes say to the `evidence` of the host's files.
+async fn answer(
+    shared: &Arc<Shared>,
+    runtimes: &Runtimes,
+    question: &Question,
+    mut evidence: Vec<Evidence>,
+    deadline: Instant,
+) {
     let id = evidence
         .first()
         .map(|known| known.facts.id.clone())
@@ -149,7 +192,7 @@ async fn answer(shared: &Arc<Shared>, runtimes: &Runtimes, question: Question, d
         }
         tokio::select! {
             answered = answers.next() => match answered {
-                Some(Some(facts)) => evidence.push(checked(shared, &question, facts).await),
+                Some(Some(facts)) => evidence.push(checked(shared, question, facts).await),
                 Some(None) => {}
                 None => break,
             },
@@ -159,11 +202,11 @@ async fn answer(shared: &Arc<Shared>, runtimes: &Runtimes, question: Question, d
                 }
                 told = true;
                 until = deadline;
-                tell(std::mem::take(&mut evidence), false);
+                tell(shared, question, std::mem::take(&mut evidence), false);
             }
         }
     }
-    tell(evidence, true);
+    tell(shared, question, evidence, true);
 }
 
 /// What the maker's command line and bundle say, and the runtimes' state on disk.
@@ -232,43 +275,34 @@ mod tests {
     use super::*;
     use crate::cgroup::{Cgroup, CgroupId};
 
-    fn question(number: u64, leaf: &str) -> Question {
-        Question {
-            cgroup: Cgroup {
-                id: CgroupId(number),
-                path: format!("/{leaf}"),
-            },
-            creator: None,
-            id: None,
-            round: 0,
+    #[test]
+    fn each_waits_among_its_like() {
+        let said = Evidence {
+            facts: Facts::new(Source::Oci, "web"),
+            process: None,
+        };
+        let shaped = format!("/docker/{}", "a".repeat(64));
+        let said = std::slice::from_ref(&said);
+        let table: [(&str, u8, &[Evidence], Line); 6] = [
+            ("/web", 0, &[], Line::Plain),
+            ("/web", 0, said, Line::Named),
+            ("/web", 1, &[], Line::Likely),
+            ("/web", 1, said, Line::Likely),
+            (&shaped, 0, &[], Line::Likely),
+            (&shaped, 0, said, Line::Named),
+        ];
+        for (path, round, evidence, line) in table {
+            let question = Question {
+                cgroup: Cgroup {
+                    id: CgroupId(2),
+                    path: path.to_owned(),
+                },
+                creator: None,
+                id: (round > 0).then(|| "web".to_owned()),
+                round,
+            };
+            let found = Line::of(&question, evidence);
+            assert_eq!(found, line, "{path} {round} {evidence:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn what_looks_like_a_container_overtakes_and_all_are_bounded() {
-        let mut turns = Turns::default();
-        for number in 0..1000 {
-            turns.push(question(number, &format!("session-{number}.scope")));
-        }
-        for number in 1000..1100 {
-            turns.push(question(number, &"a".repeat(64)));
-        }
-        let mut running = Vec::new();
-        while let Some((question, likely, _)) = turns.next(running.len()) {
-            running.push((question.cgroup.id.0, likely));
-        }
-        assert_eq!(running.len(), AT_ONCE);
-        assert!(running.iter().all(|(id, likely)| *likely && *id >= 1000));
-
-        let mut rest = 0;
-        while let Some((_, likely, _)) = turns.next(0) {
-            rest += usize::from(!likely);
-        }
-        assert_eq!(rest, UNLIKELY_AT_ONCE);
-        turns.done(false);
-        let next = turns
-            .next(0)
-            .map(|(question, likely, _)| (question.cgroup.id.0, likely));
-        assert_eq!(next, Some((UNLIKELY_AT_ONCE as u64, false)));
     }
 }

@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -295,6 +297,85 @@ async fn a_burst_of_cgroups_holds_nobody_up() {
     println!("{made} cgroups: all known in {took:?}, slowest call {slowest:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(slowest < Duration::from_millis(200), "{slowest:?}");
+}
+
+/// A docker that lists nothing, and is silent when it is asked for one container.
+fn docker_too_busy(listener: UnixListener) {
+    let mut open = Vec::new();
+    for connection in listener.incoming() {
+        let mut connection = connection.unwrap();
+        let mut request = [0; 4096];
+        let len = connection.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..len]);
+        let body = match request.lines().next().unwrap_or_default() {
+            line if line.contains("filters=") || line.contains("/events") => None,
+            line if line.contains("/version") => Some("{}"),
+            _ => Some("[]"),
+        };
+        if let Some(body) = body {
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
+            let len = body.len();
+            let _ = write!(connection, "{head}\r\ncontent-length: {len}\r\n\r\n{body}");
+        }
+        open.push(connection);
+    }
+}
+
+/// Its maker's command line is there for a moment only, and nobody else knows its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_container_behind_hundreds_of_others_is_named_at_once_by_its_maker() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || docker_too_busy(listener));
+    let collection = ContainerCollection::builder()
+        .docker(&socket)
+        .kernel()
+        .start()
+        .await
+        .unwrap();
+    let ground = Ground::new();
+    let top = ground.at("");
+    let plain = ground.make("/plain");
+    let config = format!(r#"{{"linux":{{"cgroupsPath":"{}"}}}}"#, plain.path);
+    fs::write(folder.path().join("config.json"), config).unwrap();
+    let mut runc = Command::new("/bin/sh")
+        .arg0("runc")
+        // The parser takes -c for an option with a value, as crun has one.
+        .args(["-c", "read line", "create", "--bundle"])
+        .arg(folder.path())
+        .arg("plain")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+
+    let (changes, _guard) = follow(&collection);
+    let feed = collection.feed();
+    let began = Instant::now();
+    // Nothing of these exists in cgroupfs; the ids are above all that do.
+    let first = u64::MAX / 8;
+    for number in 0..600 {
+        let shaped = Cgroup {
+            id: CgroupId(first + number),
+            path: format!("{}/{number:064x}", ground.name),
+        };
+        feed.created(shaped, top.id, 0);
+    }
+    feed.created(plain.clone(), top.id, runc.id());
+    let told = loop {
+        match next_of(&changes, &[&plain]) {
+            CgroupChange::Pending(_) => {}
+            told => break told,
+        }
+    };
+    let took = began.elapsed();
+    runc.kill().unwrap();
+    runc.wait().unwrap();
+    let CgroupChange::Container(_, container) = told else {
+        panic!("{told:?}");
+    };
+    assert_eq!(container.name.as_deref(), Some("plain"));
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 /// Other containers may run on this host.

@@ -147,7 +147,7 @@ impl TracerCollection {
         if self.core().has(id) {
             return Err(TraceError::Exists(id.into()));
         }
-        self.follow_cgroups().await?;
+        let _preparing = self.follow_cgroups().await?;
         let (trace, receiver) = Trace::new(spec);
         self.core().insert(id.into(), trace);
         let attached = self.core().attach();
@@ -223,21 +223,32 @@ impl TracerCollection {
 
     /// Before the first trace: from now on the kernel tells of cgroups, and those that came
     /// unseen are looked up. Until that is done no exec is seen, so none is put to a wrong name.
-    async fn follow_cgroups(&self) -> Result<(), TraceError> {
+    async fn follow_cgroups(&self) -> Result<Preparing<'_>, TraceError> {
+        let preparing = Preparing(&self.inner);
         {
             let mut core = self.core();
             if core.programs.live() {
-                return Ok(());
+                return Ok(preparing);
             }
             core.follow_cgroups()?;
         }
         self.inner.reader.set_live(true);
         self.inner.feed.rescan().await;
-        Ok(())
+        Ok(preparing)
     }
 
     fn core(&self) -> MutexGuard<'_, Core> {
         lock(&self.inner.core)
+    }
+}
+
+/// A trace that is being added. Whoever adds it may give up at any await.
+struct Preparing<'a>(&'a Inner);
+
+impl Drop for Preparing<'_> {
+    fn drop(&mut self) {
+        let live = lock(&self.0.core).end_preparing();
+        self.0.reader.set_live(live);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod btf;
 pub mod offsets;
+pub mod patience;
 pub mod programs;
 pub mod registers;
 pub mod requirements;

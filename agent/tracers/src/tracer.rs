@@ -11,7 +11,7 @@ use traceherd_ebpf_common::{Class, Record, Stat};
 
 use crate::{
     collection::{Events, KernelCounts, TraceSpec, verdict},
-    exec::{Clock, ExecEvent, ExecOptions, decode},
+    exec::{ArgsMode, Arguments, Clock, ExecEvent, ExecOptions, decode},
     kernel::{
         programs::{Programs, ProgramsError, VerdictError},
         ring::{Input, RingReader},
@@ -115,7 +115,13 @@ impl ExecTracer {
         programs.set_verdict(root, verdict(Class::Host, [&spec]))?;
         let mut clock = Clock::now();
         let reader = RingReader::start(ring, move |input| match input {
-            Input::Record(Record::Exec(exec)) => callback(decode(&exec, clock, None, None)),
+            Input::Record(Record::Exec(exec)) => {
+                let mut event = decode(&exec, clock, None, None);
+                if options.args == ArgsMode::None {
+                    event.args = Arguments::unasked();
+                }
+                callback(event);
+            }
             Input::Drained => clock = Clock::now(),
             Input::Record(_) | Input::Malformed(_) => {}
         })

@@ -7,7 +7,7 @@ use support::{
     call::{Call, execve_raw},
     child::Child,
     proc::assert_agrees,
-    recorder::{Recorder, texts},
+    recorder::{Recorder, assert_nothing_of_the_arguments, texts},
 };
 use traceherd_tracers::{ArgsMode, ExecEvent, ExecOptions, MAX_ARGS_BYTES};
 
@@ -156,7 +156,7 @@ fn without_arguments_the_event_has_what_the_kernel_made_of_it() {
 }
 
 #[test]
-fn what_is_not_asked_for_is_not_recorded_but_counted() {
+fn of_what_is_not_asked_for_nothing_is_recorded_but_the_count_where_that_is() {
     let recorder = Recorder::start(ExecOptions {
         args: ArgsMode::Count,
         ..ExecOptions::default()
@@ -164,4 +164,12 @@ fn what_is_not_asked_for_is_not_recorded_but_counted() {
     let args = ["true", "secret", "more"].map(|arg| arg.as_bytes().to_vec());
     let event = recorder.only(run(&args));
     assert_eq!((event.args.count(), event.args.iter().len()), (3, 0));
+    drop(recorder);
+
+    let recorder = Recorder::start(ExecOptions {
+        args: ArgsMode::None,
+        ..ExecOptions::default()
+    });
+    let event = recorder.only(run(&args));
+    assert_nothing_of_the_arguments(&event);
 }

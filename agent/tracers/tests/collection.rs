@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use support::{
     call::Call,
     child::Child,
-    recorder::texts,
+    recorder::{assert_nothing_of_the_arguments, texts},
     stage::{Stage, assert_adds_up, on, since},
 };
 use traceherd_containers::Selector;
@@ -163,6 +163,8 @@ async fn each_trace_has_as_much_of_the_arguments_as_it_asked_for() {
     }
     let counting = on(&ground.name, asking(4096, ArgsMode::Count));
     let mut counting = stage.tracers.add("count", counting).await.unwrap();
+    let none = on(&ground.name, asking(4096, ArgsMode::None));
+    let mut none = stage.tracers.add("none", none).await.unwrap();
 
     let args: Vec<Vec<u8>> = [&b"true"[..], b"", &[b'x'; 600], &[b'y'; 20_000]]
         .map(Vec::from)
@@ -190,6 +192,7 @@ async fn each_trace_has_as_much_of_the_arguments_as_it_asked_for() {
     }
     let counted = counting.next().await.unwrap();
     assert_eq!((counted.args.count(), counted.args.iter().len()), (4, 0));
+    assert_nothing_of_the_arguments(&none.next().await.unwrap());
     let (_, events) = longest.end().await;
     assert_eq!(texts(events.last().unwrap()), args);
 }

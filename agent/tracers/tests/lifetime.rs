@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use support::{
     call::Call,
     child::{Child, Spawned},
@@ -134,6 +134,61 @@ async fn a_collection_attaches_what_its_traces_need_while_they_need_it() {
     drop(another);
     assert_eq!(links(), 0);
     assert!(own_programs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[allow(
+    clippy::await_holding_lock,
+    reason = "the runtime is this test's alone"
+)]
+async fn a_first_trace_that_is_given_up_half_way_leaves_nothing_attached() {
+    let _alone = ALONE.lock().await;
+    let starting = ContainerCollection::builder().kernel().start();
+    let containers = starting.await.unwrap();
+    let tracers = TracerCollection::start(Config::default(), &containers).unwrap();
+    // It waits for cgroupfs to be read, unless that is done before it looks.
+    while tracers
+        .add("first", TraceSpec::default())
+        .now_or_never()
+        .is_some()
+    {
+        tracers.remove("first").await.unwrap();
+    }
+    assert_eq!(links(), 0);
+}
+
+/// A child has its parent's descriptors until it executes something, and a program that is
+/// attached through one of them cannot be attached a second time.
+#[tokio::test(flavor = "multi_thread")]
+#[allow(
+    clippy::await_holding_lock,
+    reason = "the runtime is this test's alone"
+)]
+async fn failures_are_asked_for_again_while_a_child_still_has_the_old_links() {
+    let _alone = ALONE.lock().await;
+    let containers = ContainerCollection::builder()
+        .kernel()
+        .start()
+        .await
+        .unwrap();
+    let tracers = TracerCollection::start(Config::default(), &containers).unwrap();
+    let asking = |include_failed| TraceSpec {
+        exec: ExecOptions {
+            include_failed,
+            ..ExecOptions::default()
+        },
+        ..TraceSpec::default()
+    };
+    let _events = tracers.add("trace", asking(true)).await.unwrap();
+    let slow = Call::new("/bin/true", ["true"]);
+    let child = Child::fork(|| {
+        thread::sleep(Duration::from_millis(40));
+        slow.make()
+    });
+    tracers.change("trace", asking(false)).await.unwrap();
+    tracers.change("trace", asking(true)).await.unwrap();
+    assert_eq!(links(), 5);
+    child.succeeds();
 }
 
 /// Programs that this process has attached.

@@ -9,7 +9,7 @@ use super::{
     counts::Counts,
     spec::{RateLimit, TraceSpec},
 };
-use crate::exec::{ArgsMode, ExecEvent};
+use crate::exec::{ArgsMode, Arguments, ExecEvent};
 
 /// A trace, its account, and where its events go.
 pub struct Trace {
@@ -114,7 +114,8 @@ fn projected(event: &Arc<ExecEvent>, spec: &TraceSpec) -> Arc<ExecEvent> {
             }
             event.args.limited(most)
         }
-        ArgsMode::Count | ArgsMode::None => event.args.counted(),
+        ArgsMode::Count => event.args.counted(),
+        ArgsMode::None => Arguments::unasked(),
     };
     Arc::new(ExecEvent {
         args,

@@ -37,6 +37,9 @@ pub enum ArgumentList {
     Cut,
     /// The list itself could not be read further: there may be more.
     Unreadable,
+    /// Nothing of it was asked for ([`ArgsMode::None`](super::ArgsMode::None)): the count says
+    /// nothing.
+    Unasked,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -46,7 +49,7 @@ struct Marks {
 }
 
 impl Arguments {
-    /// How many the process was given, recorded or not.
+    /// How many the process was given, recorded or not; 0 where nothing was asked for.
     pub fn count(&self) -> u32 {
         self.count
     }
@@ -57,7 +60,7 @@ impl Arguments {
         self.cut_bytes
     }
 
-    /// How far the list could be followed; always whole for a successful exec.
+    /// How far the list could be followed; always whole for a successful exec, if it was asked for.
     pub fn list(&self) -> ArgumentList {
         self.list
     }
@@ -191,6 +194,14 @@ impl Arguments {
         Self {
             list: self.list,
             count: self.count,
+            ..Self::default()
+        }
+    }
+
+    /// Nothing of them.
+    pub(crate) fn unasked() -> Self {
+        Self {
+            list: ArgumentList::Unasked,
             ..Self::default()
         }
     }

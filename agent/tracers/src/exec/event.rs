@@ -155,7 +155,10 @@ fn runtime(event: &ExecEvent) -> Value<'_> {
 }
 
 fn argc(event: &ExecEvent) -> Value<'_> {
-    Value::UInt(event.args.count().into())
+    match event.args.list() {
+        ArgumentList::Unasked => Value::Null,
+        _ => Value::UInt(event.args.count().into()),
+    }
 }
 
 fn args_cut(event: &ExecEvent) -> Value<'_> {
@@ -180,7 +183,7 @@ fn args_unreadable(event: &ExecEvent) -> Value<'_> {
 
 fn args_list(event: &ExecEvent) -> Value<'_> {
     match event.args.list() {
-        ArgumentList::Whole => Value::Null,
+        ArgumentList::Whole | ArgumentList::Unasked => Value::Null,
         ArgumentList::Cut => text(Some("cut")),
         ArgumentList::Unreadable => text(Some("unreadable")),
     }

@@ -11,7 +11,7 @@ pub enum ArgsMode {
     Full,
     /// Only how many there are.
     Count,
-    /// Nothing of them.
+    /// Nothing of them, not even how many there are.
     None,
 }
 

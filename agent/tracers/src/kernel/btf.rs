@@ -31,17 +31,21 @@ const MOST_NESTED: u32 = 16;
 
 mod kind {
     pub const INT: u32 = 1;
+    pub const PTR: u32 = 2;
     pub const ARRAY: u32 = 3;
     pub const STRUCT: u32 = 4;
     pub const UNION: u32 = 5;
     pub const ENUM: u32 = 6;
+    pub const FWD: u32 = 7;
     pub const TYPEDEF: u32 = 8;
     pub const VOLATILE: u32 = 9;
     pub const CONST: u32 = 10;
     pub const RESTRICT: u32 = 11;
+    pub const FUNC: u32 = 12;
     pub const FUNC_PROTO: u32 = 13;
     pub const VAR: u32 = 14;
     pub const DATASEC: u32 = 15;
+    pub const FLOAT: u32 = 16;
     pub const DECL_TAG: u32 = 17;
     pub const TYPE_TAG: u32 = 18;
     pub const ENUM64: u32 = 19;
@@ -239,8 +243,15 @@ fn trailing(header: Header) -> Result<usize, ParseError> {
         kind::ENUM => header.len() * ENUMERATOR_BYTES,
         kind::FUNC_PROTO => header.len() * 8,
         kind::DATASEC | kind::ENUM64 => header.len() * 12,
-        // Pointers, forward declarations, qualifiers, functions, floats.
-        2 | 7..=12 | 16 | 18 => 0,
+        kind::PTR
+        | kind::FWD
+        | kind::TYPEDEF
+        | kind::VOLATILE
+        | kind::CONST
+        | kind::RESTRICT
+        | kind::FUNC
+        | kind::FLOAT
+        | kind::TYPE_TAG => 0,
         other => return Err(ParseError::Kind(other)),
     })
 }

@@ -83,9 +83,9 @@ impl KernelTypes {
         // Unrelated types can share a name: the one that has the fields is meant.
         self.0.named(outer).iter().find_map(|&candidate| {
             let mut fields = names.clone();
-            let at = fields.try_fold((0, candidate), |(bits, at), field| {
+            let at = fields.try_fold((0_u32, candidate), |(bits, at), field| {
                 let member = self.0.member(at, field)?;
-                Some((bits + member.bit_offset, member.type_id))
+                Some((bits.checked_add(member.bit_offset)?, member.type_id))
             });
             at.map(|(bits, _)| bits / 8)
         })
@@ -133,5 +133,29 @@ mod tests {
             error.to_string().contains("CONFIG_DEBUG_INFO_BTF"),
             "{error}"
         );
+    }
+
+    /// `struct outer { struct inner a; }` and `struct inner { int b; }`, where `a` and `b` are so
+    /// many bits from the start.
+    fn nested(a: u32, b: u32) -> KernelTypes {
+        let strings = b"\0outer\0a\0inner\0b\0";
+        let structure = 4 << 24 | 1;
+        let types = [[1, structure, 8, 7, 2, a], [9, structure, 4, 15, 0, b]].concat();
+        let types_len = 4 * types.len() as u32;
+        let mut bytes = 0xeb9f_u16.to_ne_bytes().to_vec();
+        bytes.extend([1, 0]);
+        for word in [24, 0, types_len, types_len, strings.len() as u32] {
+            bytes.extend(u32::to_ne_bytes(word));
+        }
+        bytes.extend(types.iter().flat_map(|word| word.to_ne_bytes()));
+        bytes.extend(strings);
+        KernelTypes(Btf::parse(bytes).unwrap())
+    }
+
+    #[test]
+    fn a_field_beyond_all_memory_is_missing() {
+        assert_eq!(nested(64, 32).offset("outer.a.b"), Some(12));
+        assert_eq!(nested(u32::MAX, 0).offset("outer.a.b"), Some(u32::MAX / 8));
+        assert_eq!(nested(u32::MAX, 1).offset("outer.a.b"), None);
     }
 }

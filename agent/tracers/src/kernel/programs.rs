@@ -18,6 +18,7 @@ use zerocopy::IntoBytes as _;
 
 use super::{
     offsets::{BtfError, KernelTypes},
+    patience::attach_again,
     registers,
     requirements::{self, RequirementError},
 };
@@ -191,17 +192,18 @@ impl Programs {
                 }
                 self.failed_loaded = true;
             }
-            let [first, second] = PROGRAMS.map(|(program, tracepoint)| {
-                self.tracepoint(program)?
-                    .attach("syscalls", tracepoint)
-                    .map_err(|source| ProgramsError::Attach { program, source })
-            });
-            self.failed = Some([first?, second?]);
+            let [(first, on_first), (second, on_second)] = PROGRAMS;
+            let link = self.attach_tracepoint(first, on_first)?;
+            match self.attach_tracepoint(second, on_second) {
+                Ok(other) => self.failed = Some([link, other]),
+                Err(error) => {
+                    self.detach_tracepoint(first, link);
+                    return Err(error);
+                }
+            }
         } else if !on && let Some(links) = self.failed.take() {
             for ((program, _), link) in PROGRAMS.into_iter().zip(links) {
-                if let Ok(found) = self.tracepoint(program) {
-                    let _ = found.detach(link);
-                }
+                self.detach_tracepoint(program, link);
             }
         }
         Ok(())
@@ -211,8 +213,13 @@ impl Programs {
     pub fn set_cgroups(&mut self, on: bool) -> Result<(), ProgramsError> {
         if on && self.cgroups.is_none() {
             let made = self.attach_btf("cgroup_mkdir")?;
-            let removed = self.attach_btf("cgroup_rmdir")?;
-            self.cgroups = Some([made, removed]);
+            match self.attach_btf("cgroup_rmdir") {
+                Ok(removed) => self.cgroups = Some([made, removed]),
+                Err(error) => {
+                    self.detach_btf("cgroup_mkdir", made);
+                    return Err(error);
+                }
+            }
         } else if !on && let Some([made, removed]) = self.cgroups.take() {
             self.detach_btf("cgroup_mkdir", made);
             self.detach_btf("cgroup_rmdir", removed);
@@ -272,13 +279,29 @@ impl Programs {
     }
 
     fn attach_btf(&mut self, program: &'static str) -> Result<BtfTracePointLinkId, ProgramsError> {
-        btf_program(&mut self.ebpf, program)?
-            .attach()
-            .map_err(|source| ProgramsError::Attach { program, source })
+        let found = btf_program(&mut self.ebpf, program)?;
+        attach_again(|| found.attach()).map_err(|source| ProgramsError::Attach { program, source })
     }
 
     fn detach_btf(&mut self, program: &'static str, link: BtfTracePointLinkId) {
         if let Ok(found) = btf_program(&mut self.ebpf, program) {
+            // The kernel does not refuse to close a descriptor.
+            let _ = found.detach(link);
+        }
+    }
+
+    fn attach_tracepoint(
+        &mut self,
+        program: &'static str,
+        tracepoint: &str,
+    ) -> Result<TracePointLinkId, ProgramsError> {
+        let found = self.tracepoint(program)?;
+        attach_again(|| found.attach("syscalls", tracepoint))
+            .map_err(|source| ProgramsError::Attach { program, source })
+    }
+
+    fn detach_tracepoint(&mut self, program: &'static str, link: TracePointLinkId) {
+        if let Ok(found) = self.tracepoint(program) {
             // The kernel does not refuse to close a descriptor.
             let _ = found.detach(link);
         }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use traceherd_columns::{Columns as _, Value};
 use traceherd_tracers::{ExecEvent, ExecOptions, ExecTracer, MAX_ARGS_BYTES};
 
 /// How long anything may take on a busy machine.
@@ -96,4 +97,18 @@ pub fn texts(event: &ExecEvent) -> Vec<Vec<u8>> {
         .iter()
         .map(|argument| argument.bytes.to_vec())
         .collect()
+}
+
+/// That neither the arguments nor their number is told.
+pub fn assert_nothing_of_the_arguments(event: &ExecEvent) {
+    let columns = ExecEvent::columns();
+    let value = |name: &str| columns.get(name).unwrap().value(event);
+    assert_eq!(
+        (value("args"), value("argc")),
+        (Value::List(Vec::new()), Value::Null)
+    );
+    assert_eq!(
+        (value("args_cut"), value("args_list")),
+        (Value::Null, Value::Null)
+    );
 }

@@ -35,6 +35,16 @@ impl Core {
         Ok(())
     }
 
+    /// The first trace is there, or was given up: what nobody needs is detached. Returns whether
+    /// anything is attached.
+    pub fn end_preparing(&mut self) -> bool {
+        if std::mem::take(&mut self.preparing) {
+            // Only detaching can be left to do, and that does not fail.
+            let _ = self.attach();
+        }
+        self.programs.live()
+    }
+
     pub(super) fn tell_kernel(&mut self, id: CgroupId, without: Option<usize>) {
         let Some(place) = self.places.get_mut(&id) else {
             return;
