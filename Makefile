@@ -2,12 +2,13 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit lint bench fmt doc clean
+.PHONY: help run build setup test test-unit lint bench cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
 ifneq ($(shell id -u),0)
 runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
-as_root = env '$(runner_variable)=sudo -E env PATH=$(PATH)'
+sudo = sudo -E env PATH=$(PATH)
+as_root = env '$(runner_variable)=$(sudo)'
 endif
 
 # Where `make setup` puts it, if the machine has none.
@@ -15,10 +16,11 @@ ifeq ($(shell command -v protoc),)
 export PROTOC := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/traceherd/protoc-1/bin/protoc
 endif
 
+CLUSTER ?= play
 target = $(if $(CARGO_TARGET_DIR),$(abspath $(CARGO_TARGET_DIR)),$(CURDIR)/target)
 
 help: ## Lists these targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
 
 run: build ## Shows what the host and every container execute, until Ctrl-C (without a terminal: RUN_SECONDS, default 15)
 	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin demo
@@ -31,6 +33,7 @@ setup: ## Gets what building the eBPF programs needs (quiet when it is there)
 
 test: setup ## All tests, on this kernel and with real container runtimes (as root)
 	@e2e/install-runtimes.sh >/dev/null
+	@e2e/cluster/install.sh >/dev/null
 	TRACEHERD=$(target)/debug/traceherd $(as_root) cargo test --locked
 
 test-unit: setup ## The tests that need neither root nor a container runtime
@@ -41,6 +44,12 @@ lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
 
 bench: build ## What an exec costs: in the kernel, in user space, in memory (as root)
 	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench
+
+cluster: ## Starts a real Kubernetes node to play with, Traceherd's resources defined (as root)
+	@$(sudo) e2e/cluster/up.sh $(CLUSTER) && $(sudo) e2e/cluster/welcome.sh $(CLUSTER)
+
+cluster-down: ## Takes it away again, whatever is left of it (as root)
+	@$(sudo) e2e/cluster/down.sh $(CLUSTER)
 
 fmt: ## Formats the Rust code
 	cargo fmt --all

@@ -21,6 +21,7 @@
 //! Every call blocks until the runtime has done it: in async tests use the multi-thread flavour or
 //! `spawn_blocking`. Guards can be shared between threads.
 
+mod cluster;
 mod container_cli;
 mod containerd;
 mod daemon;
@@ -32,6 +33,7 @@ mod runc;
 mod runtimes;
 pub mod traceherd;
 
+pub use cluster::Cluster;
 pub use containerd::Containerd;
 pub use docker::Docker;
 pub use error::Error;
