@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, ValueHint};
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
-use traceherd_crds::MAX_ARGS_BYTES;
+use traceherd_crds::{MAX_ARGS_BYTES, RateLimit};
 
 use crate::format::Format;
-use crate::value::{duration, label};
+use crate::value::{duration, label, rate_limit};
 
 /// Shows what containers and the host execute, filtered by container in the kernel.
 ///
@@ -86,6 +86,10 @@ pub struct ExecArgs {
     /// End after this many events.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
+    /// Take this many events a second from one container at most; what it has beyond that is held
+    /// back in the kernel, and counted.
+    #[arg(long, value_name = "EVENTS[:BURST]", value_parser = rate_limit)]
+    pub rate_limit: Option<RateLimit>,
     /// Take this many bytes of an exec's arguments at most; what is cut is counted.
     #[arg(
         long, value_name = "BYTES", default_value_t = 4096,
@@ -181,6 +185,8 @@ mod tests {
             "exec -o xml",
             "exec -o columns=",
             "exec -l app",
+            "exec --rate-limit 0",
+            "exec --rate-limit 5:",
             "exec -l =x",
             "exec web",
             "run",

@@ -46,7 +46,7 @@ impl Plan {
                 ..ExecOptions::default()
             },
             filters: args.filters.clone(),
-            rate_limit: None,
+            rate_limit: args.rate_limit.clone(),
             max_events: args.max_events,
             duration: args.duration,
             suspended: false,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::Regex;
-use traceherd_crds::{GO_DURATION, MAX_DURATION};
+use traceherd_crds::{GO_DURATION, MAX_DURATION, MAX_RATE, RateLimit};
 
 static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(GO_DURATION).ok());
 
@@ -34,6 +34,28 @@ pub fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as key=value".to_owned()),
+    }
+}
+
+/// Reads a rate limit, `events per second` or `events per second:burst`; the burst is a second's
+/// events where none is given.
+///
+/// # Errors
+/// What is wrong with it, for a person.
+pub fn rate_limit(text: &str) -> Result<RateLimit, String> {
+    let number = |text: &str| {
+        let number = text.parse().ok();
+        number.filter(|number| (1..=MAX_RATE).contains(number))
+    };
+    let (rate, burst) = text.split_once(':').unwrap_or((text, text));
+    match (number(rate), number(burst)) {
+        (Some(events_per_second), Some(burst)) => Ok(RateLimit {
+            events_per_second,
+            burst,
+        }),
+        _ => Err(format!(
+            "write EVENTS or EVENTS:BURST, as in 500 or 500:5000, each from 1 to {MAX_RATE}"
+        )),
     }
 }
 
@@ -70,5 +92,27 @@ mod tests {
         assert_eq!(label("a=").ok(), pair("a", ""));
         assert_eq!(label("a").ok(), None);
         assert_eq!(label("=a").ok(), None);
+    }
+
+    #[test]
+    fn a_rate_limit_is_events_and_a_burst() {
+        for (text, wanted) in [
+            ("500", Some((500, 500))),
+            ("500:5000", Some((500, 5000))),
+            ("1000000:1", Some((1_000_000, 1))),
+            ("1000001", None),
+            ("0", None),
+            ("5:0", None),
+            ("5:", None),
+            (":5", None),
+            ("5:6:7", None),
+            ("-5", None),
+            ("5/s", None),
+            ("", None),
+        ] {
+            let read = rate_limit(text).ok();
+            let read = read.map(|limit| (limit.events_per_second, limit.burst));
+            assert_eq!(read, wanted, "{text:?}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub use exec::{ArgsMode, ExecOptions};
 pub use generate::{crd_files, file_of};
 pub use kube::core::Duration;
 pub use labels::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
-pub use rate::RateLimit;
+pub use rate::{MAX_RATE, RateLimit};
 pub use report::{
     NodePhase, TraceKind, TraceRef, TraceReport, TraceReportSpec, TraceReportStatus, report_name,
 };

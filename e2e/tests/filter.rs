@@ -127,3 +127,55 @@ fn what_enters_or_leaves_a_namespace_is_still_the_containers() {
         "unshare made no mount namespace"
     );
 }
+
+#[test]
+fn a_container_that_storms_is_held_to_its_rate_and_another_is_not() {
+    const EXECS: usize = 300;
+    let docker = Docker::start().unwrap();
+    let traceherd = Options::exec(&["-c", "storm", "-c", "quiet", "--rate-limit", "1:10"])
+        .unwrap()
+        .docker(&docker)
+        .start()
+        .unwrap();
+    docker.run_detached("quiet", &["sleep", "1000"]).unwrap();
+    // The shell itself and `sleep` are execs of the container's too.
+    let script = format!(
+        "i=0; while [ $i -lt {} ]; do /bin/true; i=$((i + 1)); done; exec sleep 1000",
+        EXECS - 2
+    );
+    let started = std::time::Instant::now();
+    docker
+        .run_detached("storm", &["sh", "-c", &script])
+        .unwrap();
+    let ended_storm = traceherd.eventually(|_| {
+        let pid = docker.container_pid("storm").unwrap();
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.starts_with(b"sleep")
+    });
+    assert!(ended_storm, "the storm has not ended");
+    docker.exec("quiet", &["echo", "still heard"]).unwrap();
+    assert!(traceherd.eventually(|events| {
+        events
+            .iter()
+            .any(|event| has_args(event, &["echo", "still heard"]))
+    }));
+    let most = 10 + started.elapsed().as_secs() as usize + 1;
+    let ended = traceherd.stop().unwrap();
+    let of = |name: &str| {
+        let events = ended.events.iter();
+        events.filter(|event| event["container"] == name).count()
+    };
+    let storm = of("storm");
+    assert!(
+        (10..=most).contains(&storm),
+        "{storm} events, at most {most}"
+    );
+    let suppressed = format!("0 lost, {} suppressed", EXECS - storm);
+    assert!(
+        ended.stderr.contains(&suppressed),
+        "{} is not in: {}",
+        suppressed,
+        ended.stderr
+    );
+    assert_eq!(of("quiet"), 2);
+}
