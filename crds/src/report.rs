@@ -89,8 +89,8 @@ pub struct TraceReportStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::run")]
     pub run: Option<String>,
-    /// The node's boot and the agent's start, as <boot id>/<seconds since 1970>: when it changes,
-    /// the agent was away for a while.
+    /// The node's boot and the agent's start, as `BOOT-ID/SECONDS-SINCE-1970`: when it
+    /// changes, the agent was away for a while.
     #[schemars(length(max = 128))]
     pub epoch: String,
     /// How the trace does on this node.
