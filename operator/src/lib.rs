@@ -1,0 +1,3 @@
+//! Traceherd's operator: judges traces, and sums up what the nodes report of them.
+
+pub mod decide;
