@@ -33,7 +33,7 @@ mod runc;
 mod runtimes;
 pub mod traceherd;
 
-pub use cluster::Cluster;
+pub use cluster::{AgentLog, Cluster, Line};
 pub use containerd::Containerd;
 pub use docker::Docker;
 pub use error::Error;

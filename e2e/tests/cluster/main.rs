@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn started() -> Cluster {
-    let cluster = Cluster::start().expect("a cluster");
+    let cluster = Cluster::start(1).expect("a cluster");
     let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds");
     cluster
         .kubectl(&["apply", "-f", crds])
