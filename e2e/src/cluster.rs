@@ -39,7 +39,9 @@ impl Cluster {
         let cluster = Self { name, guard };
         let mut up = Command::new(format!("{SCRIPTS}/up.sh"));
         // Its daemons outlive the script: they must not hold a pipe of ours.
-        up.arg(&cluster.name).arg(nodes.to_string()).stdin(Stdio::null());
+        up.arg(&cluster.name)
+            .arg(nodes.to_string())
+            .stdin(Stdio::null());
         let spawned = |source| Error::Spawn {
             program: "cluster/up.sh".into(),
             source,
@@ -63,7 +65,10 @@ impl Cluster {
     /// When a part of that fails, with what was said.
     pub fn deploy(&self, traceherd: &Path, operator: &Path, helm: &[&str]) -> Result<(), Error> {
         let mut deploy = Command::new(format!("{SCRIPTS}/deploy.sh"));
-        deploy.arg(&self.name).args([traceherd, operator]).args(helm);
+        deploy
+            .arg(&self.name)
+            .args([traceherd, operator])
+            .args(helm);
         output(deploy, "cluster/deploy.sh", "").map(drop)
     }
 

@@ -15,7 +15,7 @@
 //! The runtimes are the distribution's packages, unpacked into `~/.cache/traceherd/runtimes` by
 //! `e2e/install-runtimes.sh` on first use; nothing is installed on the host. Root is needed.
 //!
-//! [`Traceherd`] runs the command itself and reads its events, and [`kernel`] looks at what a process
+//! [`Cluster`] is a real Kubernetes. [`Traceherd`] runs the command itself and reads its events, and [`kernel`] looks at what a process
 //! keeps there.
 //!
 //! Every call blocks until the runtime has done it: in async tests use the multi-thread flavour or
@@ -29,6 +29,7 @@ mod docker;
 mod error;
 mod home;
 pub mod kernel;
+pub mod programs;
 mod runc;
 mod runtimes;
 pub mod traceherd;

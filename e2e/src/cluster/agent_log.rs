@@ -97,7 +97,10 @@ impl AgentLog {
             file.read_to_end(&mut bytes)
         });
         place.offset += read.unwrap_or(0) as u64;
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
         place.rest = bytes.split_off(whole);
         let pod = pod.split('_').nth(1).unwrap_or_default();
         for line in String::from_utf8_lossy(&bytes).lines() {
