@@ -35,6 +35,32 @@ pub fn file_of(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Err
     ))
 }
 
+/// The text of a definition's file among the chart's templates: installed and kept as the values
+/// say.
+///
+/// # Errors
+/// None that a definition made by this crate can cause.
+pub fn template_of(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
+    let yaml = file_of(crd)?.replace("{{", r#"{{ "{{" }}"#);
+    // Metadata has only a name, which stands right below it.
+    let yaml = yaml.replacen(
+        "\nmetadata:\n",
+        &format!("\nmetadata:\n{TEMPLATE_METADATA}"),
+        1,
+    );
+    Ok(format!(
+        "{{{{- if .Values.crds.install }}}}\n{yaml}{{{{- end }}}}\n"
+    ))
+}
+
+const TEMPLATE_METADATA: &str = r#"  labels:
+    {{- include "traceherd.releaseLabels" . | nindent 4 }}
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+"#;
+
 /// A new trace's status says that nobody has seen it: without a status, kstatus would take it
 /// for done.
 fn unseen(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {

@@ -24,7 +24,7 @@ mod trace;
 pub use bounds::{GO_DURATION, MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
 pub use events::{EventCounts, EventSummary};
 pub use exec::{ArgsMode, ExecOptions};
-pub use generate::{crd_files, file_of};
+pub use generate::{crd_files, file_of, template_of};
 pub use kube::core::Duration;
 pub use labels::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
 pub use rate::{MAX_RATE, RateLimit};

@@ -6,14 +6,23 @@ use serde_json::Value;
 
 #[test]
 fn the_files_are_what_crdgen_writes() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (name, crd) in traceherd_crds::crd_files() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
-        let found = std::fs::read_to_string(&file).unwrap_or_default();
-        let wanted = traceherd_crds::file_of(&crd).unwrap();
-        assert!(
-            found == wanted,
-            "{name} is not up to date: cargo run -p traceherd-crds --bin crdgen"
-        );
+        let files = [
+            ("crds", traceherd_crds::file_of(&crd).unwrap()),
+            (
+                "charts/traceherd/templates/crds",
+                traceherd_crds::template_of(&crd).unwrap(),
+            ),
+        ];
+        for (folder, wanted) in files {
+            let file = tree.join(folder).join(&name);
+            let found = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(
+                found == wanted,
+                "{folder}/{name} is not up to date: cargo run -p traceherd-crds --bin crdgen"
+            );
+        }
     }
 }
 
