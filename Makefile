@@ -52,8 +52,10 @@ test-two-nodes: setup ## The tests that need a cluster of two nodes (as root)
 lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
 	@e2e/lint.sh
 
-bench: build ## What an exec costs: in the kernel, in user space, in memory (as root)
+bench: build ## What an exec costs, and what Traceherd costs on a real cluster with 100 pods (as root)
 	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench
+	@TRACEHERD=$(target)/release/traceherd TRACEHERD_OPERATOR=$(target)/release/traceherd-operator \
+		$(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench_cluster
 
 demo: build ## The whole story on a cluster of its own: install, a pod, a Trace, its status, the log (as root; KEEP=1)
 	@$(sudo) e2e/cluster/demo.sh $(release_programs)

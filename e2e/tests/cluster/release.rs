@@ -1,22 +1,30 @@
 //! The release: upgraded, taken away, installed again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::Value;
+use traceherd_e2e::{kernel, process};
 
 use crate::manifests::{cluster_trace, saying, trace};
 use crate::scene::Scene;
 
 const SYSTEM: &str = "traceherd";
 
-/// Programs of Traceherd's agents that the kernel has, whoever holds them.
-fn programs(scene: &Scene) -> usize {
-    let shown = scene
-        .on_node("bpftool", &["prog", "show", "--json"])
-        .output();
-    let shown = shown.expect("bpftool");
-    let programs: Value = serde_json::from_slice(&shown.stdout).unwrap_or_default();
-    programs.as_array().map_or(0, Vec::len)
+/// The eBPF programs that the agents hold.
+fn programs(scene: &Scene) -> BTreeSet<u32> {
+    let agents = scene
+        .list_in(SYSTEM, "pods")
+        .into_iter()
+        .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "agent");
+    let held = agents.flat_map(|pod| {
+        let id = pod["status"]["containerStatuses"][0]["containerID"]
+            .as_str()
+            .unwrap();
+        let id = id.trim_start_matches("containerd://");
+        let pid = process::of_container(id).expect("the agent's process");
+        kernel::programs(pid).unwrap()
+    });
+    held.collect()
 }
 
 pub fn an_upgrade_over_a_running_trace(scene: &Scene) {
@@ -121,6 +129,7 @@ pub fn nothing_stays_after_the_release(scene: &Scene) {
         .unwrap();
     scene.until("it traces", || scene.echoed("t", "on").len() > 3);
     let attached = programs(scene);
+    assert!(!attached.is_empty());
     let uninstalled = scene
         .on_node(
             "helm",
