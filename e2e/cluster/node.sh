@@ -54,7 +54,7 @@ await 30 "containerd" ctr --address /run/containerd/containerd.sock version
 ctr --namespace k8s.io images import "$runtimes/busybox.tar" >/dev/null
 ctr --namespace k8s.io images tag docker.io/library/busybox:latest localhost/busybox:1 >/dev/null
 # The sandbox runs the image's own command: one that does nothing, for ever.
-"$here/pause-image.sh" "$runtimes" "$own/pause.tar"
+"$here/busybox-image.sh" "$runtimes" "$own/pause.tar" localhost/pause:1 's/"Cmd":\["sh"\]/"Cmd":["sleep","2147483647"]/'
 ctr --namespace k8s.io images import "$own/pause.tar" >/dev/null
 
 cat >"$own/kubelet.yaml" <<YAML

@@ -2,8 +2,8 @@
 
 use crate::scene::Scene;
 use crate::{
-    command_line, edits, healing, isolation, lifecycle, limits, names, nodes, refused, release,
-    resources, short_pods, two_nodes,
+    admission, command_line, edits, healing, isolation, lifecycle, limits, names, nodes,
+    permissions, refused, release, resources, short_pods, two_nodes,
 };
 
 /// A case: its name, which is also its namespace's, and what it does there.
@@ -67,6 +67,18 @@ const TOGETHER: &[Case] = &[
     ("duration", limits::a_duration_ends_it),
     ("max-events", limits::the_number_of_events_is_exact),
     ("retention", limits::reports_go_and_the_trace_stays),
+    (
+        "forged-reports",
+        admission::reports_are_of_the_agents_own_node,
+    ),
+    ("agents-token", admission::an_agents_pod_says_its_node),
+    ("forged-statuses", admission::statuses_are_the_operators),
+    (
+        "reports-are-collected",
+        admission::reports_go_with_their_trace_and_their_namespace,
+    ),
+    ("roles-of-traceherd", permissions::of_traceherd_itself),
+    ("roles-of-people", permissions::of_people),
 ];
 
 const ALONE: &[Case] = &[

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::identity::RELEASE;
 use crate::manifests::saying;
 use crate::scene::Scene;
-
-const SYSTEM: &str = "traceherd";
 
 fn delivered(scene: &Scene, trace: &str) -> u64 {
     scene.status(trace)["events"]["delivered"]
@@ -16,7 +15,7 @@ fn delivered(scene: &Scene, trace: &str) -> u64 {
 }
 
 fn pods_of(scene: &Scene, component: &str) -> Vec<Value> {
-    let mut pods = scene.list_in(SYSTEM, "pods");
+    let mut pods = scene.list_in(RELEASE, "pods");
     pods.retain(|pod| {
         pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
             && pod["metadata"]["deletionTimestamp"].is_null()
@@ -42,7 +41,7 @@ pub fn the_agent_restarts(scene: &Scene) {
     let old = old.as_str().unwrap();
     scene
         .kubectl_in(
-            SYSTEM,
+            RELEASE,
             &["delete", "pod", old, "--grace-period=0", "--force"],
         )
         .unwrap();
@@ -84,7 +83,7 @@ pub fn the_operator_restarts(scene: &Scene) {
     let old = pods_of(scene, "operator");
     scene
         .kubectl_in(
-            SYSTEM,
+            RELEASE,
             &[
                 "delete",
                 "pods",
@@ -137,10 +136,10 @@ pub fn what_is_deleted_behind_its_back(scene: &Scene) {
     assert!(now <= logged + 5, "counted twice: {now} of {logged} logged");
 
     scene
-        .kubectl_in(SYSTEM, &["delete", "leases", "--all"])
+        .kubectl_in(RELEASE, &["delete", "leases", "--all"])
         .unwrap();
     scene.until("the lease comes back", || {
-        !scene.list_in(SYSTEM, "leases").is_empty()
+        !scene.list_in(RELEASE, "leases").is_empty()
     });
     scene.accepted("after", "");
     scene.until("and somebody leads", || delivered(scene, "after") > 0);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use traceherd_e2e::Runtimes;
 
 use crate::manifests::{busybox, cluster_trace, pod, saying};
 use crate::scene::{Scene, echoes};
@@ -37,6 +38,7 @@ pub fn a_trace_shows_no_other_namespace(scene: &Scene) {
         saying("theirs")
     );
     let mut theirs = busybox("web", &imitate);
+    theirs["image"] = an_image_that_claims(scene, uid).into();
     theirs["securityContext"] = json!({"privileged": true});
     let claims = json!({"io.kubernetes.cri.sandbox-namespace": scene.namespace,
         "io.kubernetes.cri.sandbox-uid": uid, "io.kubernetes.pod.namespace": scene.namespace,
@@ -84,6 +86,28 @@ pub fn a_trace_shows_no_other_namespace(scene: &Scene) {
     scene
         .kubectl(&["delete", "namespace", &other, "--wait=false"])
         .unwrap();
+}
+
+/// An image whose labels, which containerd puts to the container's own, name another's pod.
+fn an_image_that_claims(scene: &Scene, uid: &str) -> &'static str {
+    const NAME: &str = "localhost/busybox-that-claims:1";
+    let file = scene.cluster().folder().join("claims.tar");
+    let file = file.to_string_lossy();
+    let labels = json!({"io.kubernetes.pod.namespace": scene.namespace,
+        "io.kubernetes.pod.name": "same", "io.kubernetes.pod.uid": uid,
+        "io.kubernetes.container.name": "web"});
+    let change = format!(r#"s|"Cmd":|"Labels":{labels},"Cmd":|"#);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/busybox-image.sh");
+    let runtimes = Runtimes::get().unwrap();
+    let runtimes = runtimes.folder().to_string_lossy();
+    for (program, args) in [
+        (script, [&runtimes, &*file, NAME, &change]),
+        ("ctr", ["--namespace=k8s.io", "images", "import", &file]),
+    ] {
+        let output = scene.on_node(program, &args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    NAME
 }
 
 pub fn a_cluster_trace_follows_namespace_labels(scene: &Scene) {

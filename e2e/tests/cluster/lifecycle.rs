@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::identity::RELEASE;
 use crate::manifests::{cluster_trace, pod, saying, trace};
 use crate::scene::{Scene, echoes};
 
@@ -143,7 +144,7 @@ pub fn traces_of_the_same_name(scene: &Scene) {
             && of_cluster("there") > 0
     });
     scene.until("each has its report", || {
-        let of_cluster = scene.list_in("traceherd", "tracereports");
+        let of_cluster = scene.list_in(RELEASE, "tracereports");
         let of_cluster = of_cluster
             .iter()
             .any(|report| report["metadata"]["name"] == "clustertrace.same-name.node-1");

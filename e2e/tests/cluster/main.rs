@@ -3,16 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod admission;
 mod cases;
 mod command_line;
 mod edits;
 mod healing;
+mod identity;
 mod isolation;
 mod lifecycle;
 mod limits;
 mod manifests;
 mod names;
 mod nodes;
+mod permissions;
 mod refused;
 mod release;
 mod resources;

@@ -1,10 +1,12 @@
 //! A second node that is a Node object, an agent's pod of its own, and reports that are written by
 //! hand with that pod's token.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::identity::{AGENT, Identity, RELEASE};
 use crate::manifests::saying;
 use crate::scene::Scene;
 
@@ -12,7 +14,7 @@ const NODE: &str = "scripted";
 
 /// The agent's pod that the DaemonSet's controller made for the node.
 fn agent(scene: &Scene) -> Option<Value> {
-    let pods = scene.list_in("traceherd", "pods");
+    let pods = scene.list_in(RELEASE, "pods");
     pods.into_iter().find(|pod| pod["spec"]["nodeName"] == NODE)
 }
 
@@ -31,7 +33,7 @@ fn say_ready(scene: &Scene, ready: bool) {
         "-p",
         &patch.to_string(),
     ];
-    scene.kubectl_in("traceherd", &args).unwrap();
+    scene.kubectl_in(RELEASE, &args).unwrap();
 }
 
 /// What a kubelet would say of the node, so that nobody takes it for lost.
@@ -78,50 +80,20 @@ pub fn a_second_node_counts(scene: &Scene) {
         text(&pod["metadata"]["name"]),
         text(&pod["metadata"]["uid"]),
     );
-    let account = text(&pod["spec"]["serviceAccountName"]);
-    let token = scene
-        .kubectl_in(
-            "traceherd",
-            &[
-                "create",
-                "token",
-                &account,
-                "--bound-object-kind=Pod",
-                &format!("--bound-object-name={pod_name}"),
-                &format!("--bound-object-uid={pod_uid}"),
-            ],
-        )
-        .unwrap();
-    let server = scene
-        .kubectl(&[
-            "config",
-            "view",
-            "-o",
-            "jsonpath={.clusters[0].cluster.server}",
-        ])
-        .unwrap();
-    let authority = scene
-        .kubectl(&[
-            "config",
-            "view",
-            "-o",
-            "jsonpath={.clusters[0].cluster.certificate-authority}",
-        ])
-        .unwrap();
-    let as_agent = |args: &[&str], input: &str| {
-        let own = [
-            "--kubeconfig=/dev/null",
-            "--server",
-            &server,
-            "--certificate-authority",
-            &authority,
-            "--token",
-            token.trim(),
-            "--namespace",
-            &scene.namespace,
-        ];
-        let said = scene.cluster().kubectl_with(&[&own, args].concat(), input);
-        said.map_err(|error| error.to_string())
+    let bound = [
+        "--bound-object-kind",
+        "Pod",
+        "--bound-object-name",
+        &pod_name,
+        "--bound-object-uid",
+        &pod_uid,
+    ];
+    let agent_there = Identity::of(scene, RELEASE, AGENT, &bound);
+    let as_agent = |args: &[&str], manifest: &Value| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(manifest.to_string().as_bytes()).unwrap();
+        let file = file.path().to_string_lossy();
+        agent_there.kubectl(scene, &[args, &["-f", &file]].concat())
     };
     let trace = scene.get("trace", "t").unwrap();
     let generation = trace["metadata"]["generation"].clone();
@@ -133,9 +105,9 @@ pub fn a_second_node_counts(scene: &Scene) {
             "spec": {"nodeName": node, "traceRef": {"kind": "Trace", "name": "t",
                 "uid": trace["metadata"]["uid"]}}})
     };
-    let forged = as_agent(&["create", "-f", "-"], &report("node-1").to_string()).unwrap_err();
+    let forged = as_agent(&["create"], &report("node-1")).unwrap_err();
     assert!(forged.contains("node"), "{forged}");
-    as_agent(&["create", "-f", "-"], &report(NODE).to_string()).unwrap();
+    as_agent(&["create"], &report(NODE)).unwrap();
     let tell = |delivered: u64, lost: u64, epoch: &str| {
         let mut told = report(NODE);
         told["metadata"] = json!({"name": format!("trace.t.{NODE}")});
@@ -150,10 +122,8 @@ pub fn a_second_node_counts(scene: &Scene) {
                 "--force-conflicts",
                 "--field-manager=traceherd-agent",
                 "--subresource=status",
-                "-f",
-                "-",
             ],
-            &told.to_string(),
+            &told,
         )
         .unwrap();
     };

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use traceherd_e2e::{kernel, process};
 
+use crate::identity::RELEASE;
 use crate::manifests::{cluster_trace, saying, trace};
 use crate::scene::Scene;
-
-const SYSTEM: &str = "traceherd";
 
 /// The eBPF programs that the agents hold.
 fn programs(scene: &Scene) -> BTreeSet<u32> {
     let agents = scene
-        .list_in(SYSTEM, "pods")
+        .list_in(RELEASE, "pods")
         .into_iter()
         .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "agent");
     let held = agents.flat_map(|pod| {
@@ -110,7 +109,7 @@ pub fn the_definitions_are_deleted(scene: &Scene) {
         std::thread::sleep(Duration::from_secs(2));
         scene.logged("t").len() == before
     });
-    let agents = scene.list_in(SYSTEM, "pods");
+    let agents = scene.list_in(RELEASE, "pods");
     assert!(!agents.is_empty());
     scene.stage.deploy(&[]);
     scene.accepted("again", "");
@@ -135,9 +134,9 @@ pub fn nothing_stays_after_the_release(scene: &Scene) {
             "helm",
             &[
                 "uninstall",
-                "traceherd",
+                RELEASE,
                 "-n",
-                SYSTEM,
+                RELEASE,
                 "--wait",
                 "--timeout=90s",
             ],
@@ -146,13 +145,11 @@ pub fn nothing_stays_after_the_release(scene: &Scene) {
         .unwrap();
     assert!(uninstalled.status.success(), "{uninstalled:?}");
     scene.until("its pods are gone", || {
-        scene.list_in(SYSTEM, "pods").is_empty()
+        scene.list_in(RELEASE, "pods").is_empty()
     });
-    let left = programs(scene);
-    assert!(
-        left < attached,
-        "{left} programs of {attached} are still loaded"
-    );
+    scene.until("its programs are gone from the kernel", || {
+        !attached.iter().any(|&program| kernel::is_loaded(program))
+    });
     for kept in ["traces", "clustertraces", "tracereports"] {
         scene
             .kubectl(&["get", "crd", &format!("{kept}.traceherd.dev")])
