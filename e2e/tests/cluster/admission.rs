@@ -99,11 +99,23 @@ pub fn reports_are_of_the_agents_own_node(scene: &Scene) {
     let create = |who: &Identity, report: &Value| who.would_create(scene, report);
     allowed("its own", create(&agent, &own));
     allowed("the other's own", create(&elsewhere, &others));
-    refused("another node's", create(&agent, &others), "is of node admission-other");
+    refused(
+        "another node's",
+        create(&agent, &others),
+        "is of node admission-other",
+    );
     let squatted = report(&other_name, "t", uid, node);
-    refused("a squatted name", create(&agent, &squatted), "must be called");
+    refused(
+        "a squatted name",
+        create(&agent, &squatted),
+        "must be called",
+    );
     let squatted = report(&own_name, "u", uid, node);
-    refused("another trace's name", create(&agent, &squatted), "must be called");
+    refused(
+        "another trace's name",
+        create(&agent, &squatted),
+        "must be called",
+    );
     let mut kept = own.clone();
     kept["metadata"]["finalizers"] = json!(["example.org/kept"]);
     refused("a finalizer", create(&agent, &kept), "no finalizers");
@@ -118,19 +130,54 @@ pub fn reports_are_of_the_agents_own_node(scene: &Scene) {
     let status = json!({"epoch": "forged/1", "containers": 7});
     let write = |who: &Identity, report: &str| who.would_write_status(scene, report, &status);
     allowed("its own status", write(&agent, &own));
-    refused("another node's status", write(&agent, &others), "is of node admission-other");
-    refused("a status, no node claim", write(&nowhere, &own), "must say its node");
-    refused("a status by the operator", write(&operator, &own), "nobody else");
-    refused("a status by a namespace's admin", write(&ada, &own), "nobody else");
+    refused(
+        "another node's status",
+        write(&agent, &others),
+        "is of node admission-other",
+    );
+    refused(
+        "a status, no node claim",
+        write(&nowhere, &own),
+        "must say its node",
+    );
+    refused(
+        "a status by the operator",
+        write(&operator, &own),
+        "nobody else",
+    );
+    refused(
+        "a status by a namespace's admin",
+        write(&ada, &own),
+        "nobody else",
+    );
     let finalizer = r#"{"metadata":{"finalizers":["example.org/kept"]}}"#;
-    let keep = ["patch", &own, "--type=merge", "--dry-run=server", "-p", finalizer];
-    refused("a finalizer, later", agent.kubectl(scene, &keep), "no finalizers");
+    let keep = [
+        "patch",
+        &own,
+        "--type=merge",
+        "--dry-run=server",
+        "-p",
+        finalizer,
+    ];
+    refused(
+        "a finalizer, later",
+        agent.kubectl(scene, &keep),
+        "no finalizers",
+    );
 
     let delete = |who: &Identity, report: &str| who.would_delete(scene, report);
     allowed("deleted by the operator", delete(&operator, &others));
     refused("its own deleted", delete(&agent, &own), "deletes no report");
-    refused("another node's deleted", delete(&agent, &others), "deletes no report");
-    refused("deleted by a namespace's admin", delete(&ada, &own), "nobody else");
+    refused(
+        "another node's deleted",
+        delete(&agent, &others),
+        "deletes no report",
+    );
+    refused(
+        "deleted by a namespace's admin",
+        delete(&ada, &own),
+        "nobody else",
+    );
 }
 
 /// The token of an agent's own pod says the node that the pod is on.
@@ -147,7 +194,11 @@ pub fn an_agents_pod_says_its_node(scene: &Scene) {
     let own = report(&format!("trace.t.{node}"), "t", uid, node);
     allowed("its own", agent.would_create(scene, &own));
     let others = report("trace.t.other", "t", uid, "other");
-    refused("another's", agent.would_create(scene, &others), "is of node other");
+    refused(
+        "another's",
+        agent.would_create(scene, &others),
+        "is of node other",
+    );
 }
 
 pub fn statuses_are_the_operators(scene: &Scene) {
@@ -159,13 +210,27 @@ pub fn statuses_are_the_operators(scene: &Scene) {
     let node = node(scene);
     let status = json!({"phase": "Completed"});
     let write = |who: &Identity| who.would_write_status(scene, "trace/t", &status);
-    allowed("by the operator", write(&Identity::of(scene, RELEASE, OPERATOR, &[])));
-    refused("by an agent", write(&Identity::agent_on(scene, &node)), "nobody else");
+    allowed(
+        "by the operator",
+        write(&Identity::of(scene, RELEASE, OPERATOR, &[])),
+    );
+    refused(
+        "by an agent",
+        write(&Identity::agent_on(scene, &node)),
+        "nobody else",
+    );
     let ada = Identity::of(scene, &scene.namespace, "ada", &[]);
     refused("by a namespace's admin", write(&ada), "nobody else");
     // The spec is hers.
     let patch = r#"{"spec":{"statusEvents":3}}"#;
-    let edit = ["patch", "trace/t", "--type=merge", "--dry-run=server", "-p", patch];
+    let edit = [
+        "patch",
+        "trace/t",
+        "--type=merge",
+        "--dry-run=server",
+        "-p",
+        patch,
+    ];
     allowed("the spec", ada.kubectl(scene, &edit));
 }
 
@@ -174,7 +239,9 @@ pub fn reports_go_with_their_trace_and_their_namespace(scene: &Scene) {
     let node = &node(scene);
     let uid = &suspended_trace(scene, "t");
     let name = format!("trace.t.{node}");
-    scene.apply(&report(&name, "t", uid, node).to_string()).unwrap();
+    scene
+        .apply(&report(&name, "t", uid, node).to_string())
+        .unwrap();
     scene.kubectl(&["delete", "trace", "t"]).unwrap();
     scene.until("the report goes with the trace", || {
         scene.get("tracereports", &name).is_none()

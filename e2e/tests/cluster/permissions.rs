@@ -99,8 +99,14 @@ const READ: &str = "get list watch";
 
 /// Of Kubernetes' own roles for people, and of those that are bound by hand.
 pub fn of_people(scene: &Scene) {
-    let edit = [("traces.traceherd.dev", ALL), ("tracereports.traceherd.dev", READ)];
-    let view = [("traces.traceherd.dev", READ), ("tracereports.traceherd.dev", READ)];
+    let edit = [
+        ("traces.traceherd.dev", ALL),
+        ("tracereports.traceherd.dev", READ),
+    ];
+    let view = [
+        ("traces.traceherd.dev", READ),
+        ("tracereports.traceherd.dev", READ),
+    ];
     let roles: &[(&str, &[(&str, &str)])] = &[
         ("admin", &edit),
         ("edit", &edit),
