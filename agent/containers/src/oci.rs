@@ -79,6 +79,49 @@ pub(crate) fn state_files(id: &str, cgroup_path: &str) -> Option<Facts> {
     })
 }
 
+/// Where containerd's shims (docker's, too) keep `<namespace>/<id>/config.json`, by distribution.
+const SHIMS_BUNDLES: [&str; 4] = [
+    "/run/containerd/io.containerd.runtime.v2.task",
+    "/run/k3s/containerd/io.containerd.runtime.v2.task",
+    "/run/k0s/containerd/io.containerd.runtime.v2.task",
+    "/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
+];
+/// Where CRI-O keeps `<id>/userdata/config.json`.
+const CRIO_BUNDLES: &str = "/run/containers/storage/overlay-containers";
+
+/// What the bundle of the container `id` says, where it lies in a usual place and names the
+/// cgroup `cgroup_path` as the container's. It is there before the cgroup and stays as long, and
+/// no other process need be looked at for it.
+pub(crate) fn usual_bundle(id: &str, cgroup_path: &str) -> Option<Facts> {
+    if !is_container_id(id) {
+        return None;
+    }
+    let shims = SHIMS_BUNDLES.iter().map(Path::new).flat_map(directories);
+    let bundles = shims
+        .map(|namespace| namespace.join(id))
+        .chain([Path::new(CRIO_BUNDLES).join(id).join("userdata")]);
+    first_bundle(bundles, id, cgroup_path)
+}
+
+fn first_bundle(
+    mut bundles: impl Iterator<Item = PathBuf>,
+    id: &str,
+    cgroup_path: &str,
+) -> Option<Facts> {
+    let own = ProcessRoot::own().ok()?;
+    bundles.find_map(|bundle| {
+        let creation = Creation {
+            id: id.to_owned(),
+            bundle,
+            pid_file: None,
+            root: None,
+        };
+        let facts = or_debug(bundle_facts(&own, &creation, Source::Oci))?;
+        let agrees = agrees(facts.cgroup_path.as_deref()?, id, cgroup_path);
+        agrees.then_some(facts)
+    })
+}
+
 /// The process's command line, NUL-terminated words; `None` where it is gone or has none.
 pub(crate) fn command_line(pid: u32) -> Option<Vec<u8>> {
     use std::io::Read;

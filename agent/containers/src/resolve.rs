@@ -221,11 +221,13 @@ async fn local(shared: &Arc<Shared>, question: &Question) -> Vec<Evidence> {
     let read = spawn_blocking(move || {
         let path = &question.cgroup.path;
         let id = question.id.clone().unwrap_or_else(|| candidate_id(path));
-        // The maker lives until the state is on disk: one of the two is there.
+        // The maker lives until the state is on disk: one of the two is there. The bundle is
+        // found without the maker where runtimes put it in its usual place.
         let bundle = question
             .creator
             .and_then(oci::creator_bundle)
-            .filter(|facts| agrees(facts.cgroup_path.as_deref(), &facts.id, path));
+            .filter(|facts| agrees(facts.cgroup_path.as_deref(), &facts.id, path))
+            .or_else(|| oci::usual_bundle(&id, path));
         let id = bundle.as_ref().map_or(id, |facts| facts.id.clone());
         let state = oci::state_files(&id, path);
         bundle

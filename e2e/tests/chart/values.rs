@@ -19,7 +19,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("imagePullSecrets={registry}", &["/imagePullSecrets/0"]),
     ("nameOverride=Trace_herd", &["/nameOverride"]),
     ("log.format=xml", &["/log/format", "json"]),
-    ("log.level=", &["/log/level"]),
+    ("log.level=loud", &["/log/level", "debug"]),
     (
         "ceilings.maxDuration=10",
         &["/ceilings/maxDuration", "string"],

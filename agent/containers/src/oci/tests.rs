@@ -44,6 +44,24 @@ fn the_creators_bundle_is_read_while_it_lives() {
 }
 
 #[test]
+fn a_bundle_in_its_place_is_believed_where_it_names_the_cgroup() {
+    let parent = tempfile::tempdir().unwrap();
+    let bundles = || {
+        let namespaces = ["moby", "k8s.io"].into_iter();
+        namespaces.map(|name| parent.path().join(name).join("abc"))
+    };
+    let bundle = parent.path().join("k8s.io/abc");
+    std::fs::create_dir_all(&bundle).unwrap();
+    assert_eq!(first_bundle(bundles(), "abc", "/x/abc"), None);
+    let json = r#"{"linux":{"cgroupsPath":"/x/abc"},"annotations":{"a":"b"}}"#;
+    std::fs::write(bundle.join("config.json"), json).unwrap();
+    let facts = first_bundle(bundles(), "abc", "/x/abc").unwrap();
+    assert_eq!((facts.id.as_str(), &*facts.labels["a"]), ("abc", "b"));
+    assert_eq!(first_bundle(bundles(), "abc", "/y/abc"), None);
+    assert_eq!(usual_bundle("../abc", "/x/abc"), None);
+}
+
+#[test]
 fn a_bundle_that_is_nonsense_says_nothing() {
     let bundle = tempfile::tempdir().unwrap();
     let path = bundle.path().to_str().unwrap();
