@@ -2,7 +2,7 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit lint bench cluster cluster-down fmt doc clean
+.PHONY: help run build setup test test-unit test-two-nodes lint bench demo cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
 ifneq ($(shell id -u),0)
@@ -17,36 +17,51 @@ export PROTOC := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/traceherd/protoc-1/bin/p
 endif
 
 CLUSTER ?= play
+NODES ?= 1
 target = $(if $(CARGO_TARGET_DIR),$(abspath $(CARGO_TARGET_DIR)),$(CURDIR)/target)
 
+debug_programs = TRACEHERD=$(target)/debug/traceherd TRACEHERD_OPERATOR=$(target)/debug/traceherd-operator
+release_programs = $(target)/release/traceherd $(target)/release/traceherd-operator
+
 help: ## Lists these targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
 run: build ## Shows what the host and every container execute, until Ctrl-C (without a terminal: RUN_SECONDS, default 15)
 	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin demo
 
-build: setup ## Builds target/release/traceherd
-	cargo build --release --locked --package traceherd-agent
+build: setup ## Builds target/release/traceherd and traceherd-operator
+	cargo build --release --locked --package traceherd-agent --package traceherd-operator
 
 setup: ## Gets what building the eBPF programs needs (quiet when it is there)
 	@ebpf/install-tools.sh
 
-test: setup ## All tests, on this kernel and with real container runtimes (as root)
+test: setup ## All tests, on this kernel, with real container runtimes and a real cluster (as root)
 	@e2e/install-runtimes.sh >/dev/null
 	@e2e/cluster/install.sh >/dev/null
-	TRACEHERD=$(target)/debug/traceherd $(as_root) cargo test --locked
+	cargo build --locked --package traceherd-agent --package traceherd-operator
+	$(debug_programs) $(as_root) cargo test --locked
 
 test-unit: setup ## The tests that need neither root nor a container runtime
 	cargo test --locked --lib --bins
 
+test-two-nodes: setup ## The tests that need a cluster of two nodes (as root)
+	@e2e/cluster/install.sh >/dev/null
+	cargo build --locked --package traceherd-agent --package traceherd-operator
+	TEST_NODES=2 $(debug_programs) $(as_root) cargo test --locked --package traceherd-e2e --test cluster
+
 lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
 	@e2e/lint.sh
 
-bench: build ## What an exec costs: in the kernel, in user space, in memory (as root)
+bench: build ## What an exec costs, and what Traceherd costs on a real cluster with 100 pods (as root)
 	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench
+	@TRACEHERD=$(target)/release/traceherd TRACEHERD_OPERATOR=$(target)/release/traceherd-operator \
+		$(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench_cluster
 
-cluster: ## Starts a real Kubernetes node to play with, Traceherd's resources defined (as root)
-	@$(sudo) e2e/cluster/up.sh $(CLUSTER) && $(sudo) e2e/cluster/welcome.sh $(CLUSTER)
+demo: build ## The whole story on a cluster of its own: install, a pod, a Trace, its status, the log (as root; KEEP=1)
+	@$(sudo) e2e/cluster/demo.sh $(release_programs)
+
+cluster: build ## Starts a real cluster to play with, this tree's Traceherd installed (as root; NODES=2)
+	@$(sudo) e2e/cluster/play.sh $(CLUSTER) $(NODES) $(release_programs)
 
 cluster-down: ## Takes it away again, whatever is left of it (as root)
 	@$(sudo) e2e/cluster/down.sh $(CLUSTER)

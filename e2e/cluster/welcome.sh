@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Defines Traceherd's resources in the cluster NAME and says how to use it: `welcome.sh NAME`.
+# Says how to use the cluster NAME: `welcome.sh NAME`.
 set -euo pipefail
 # shellcheck source=e2e/cluster/names.sh
 . "$(dirname "$(realpath "$0")")/names.sh" "$@"
-"$folder/enter" kubectl apply -f "$(dirname "$0")/../../crds" >/dev/null
+examples=$(realpath "$(dirname "$0")/../../crds/examples")
 cat <<TEXT
-A Kubernetes node is Ready. It is reached through $folder/enter, which runs a command in its
-namespaces, with kubectl and helm:
 
-  $folder/enter kubectl get pods --all-namespaces
-  $folder/enter kubectl run hi --image=localhost/busybox:1 --image-pull-policy=Never -- sleep 1000
+A Kubernetes cluster with this tree's Traceherd is Ready. It is reached through
+$folder/enter, which runs a command in the first node's namespaces, with kubectl and helm:
 
-Its logs are in $folder/log. Take it away with: make cluster-down
+  alias on=$folder/enter
+  on kubectl create namespace shop
+  on kubectl apply -f $examples/shells.yaml
+  on kubectl --namespace shop run cart --labels app=cart --image localhost/busybox:1 --image-pull-policy Never -- sh -c 'while true; do sh -c "sleep 2"; done'
+  on kubectl --namespace shop get trace shells -o yaml
+  on kubectl --namespace traceherd logs daemonset/traceherd-agent -f
+
+The image localhost/busybox:1 is there; no registry is. Logs are in $folder/log.
+Take it away with: make cluster-down
 TEXT

@@ -1,16 +1,21 @@
+mod agent_log;
+mod daemons;
+
 use std::{
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
+
+pub use agent_log::{AgentLog, Line};
 
 use crate::Error;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster");
 
-/// A real Kubernetes node of a test's own: API server, controllers, scheduler, kubelet, containerd
-/// and kube-proxy, in network and mount namespaces of their own. The image `localhost/busybox:1`
-/// is there; no registry is.
+/// A real Kubernetes cluster of a test's own: API server, controllers, scheduler, and on each node
+/// kubelet, containerd and kube-proxy, in network, mount and cgroup namespaces of their own. The
+/// image `localhost/busybox:1` is there; no registry is.
 ///
 /// Dropping it, or ending the test process in any way, takes all of it away.
 #[derive(Debug)]
@@ -20,12 +25,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the node, and waits until it is Ready: some 15 seconds, and several minutes the
-    /// first time on a machine, when Kubernetes is built.
+    /// Starts so many nodes, one or two, and waits until they are Ready: some 15 seconds, and
+    /// several minutes the first time on a machine, when Kubernetes is built.
     ///
     /// # Errors
     /// When not root, or when a part cannot be had or started; the scripts say why.
-    pub fn start() -> Result<Self, Error> {
+    pub fn start(nodes: u32) -> Result<Self, Error> {
         if !nix::unistd::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
@@ -34,7 +39,9 @@ impl Cluster {
         let cluster = Self { name, guard };
         let mut up = Command::new(format!("{SCRIPTS}/up.sh"));
         // Its daemons outlive the script: they must not hold a pipe of ours.
-        up.arg(&cluster.name).stdin(Stdio::null());
+        up.arg(&cluster.name)
+            .arg(nodes.to_string())
+            .stdin(Stdio::null());
         let spawned = |source| Error::Spawn {
             program: "cluster/up.sh".into(),
             source,
@@ -51,6 +58,20 @@ impl Cluster {
         }
     }
 
+    /// Builds the image of these two programs and installs or upgrades the release `traceherd` in
+    /// the namespace `traceherd`, with more arguments for helm; waits until all of it is ready.
+    ///
+    /// # Errors
+    /// When a part of that fails, with what was said.
+    pub fn deploy(&self, traceherd: &Path, operator: &Path, helm: &[&str]) -> Result<(), Error> {
+        let mut deploy = Command::new(format!("{SCRIPTS}/deploy.sh"));
+        deploy
+            .arg(&self.name)
+            .args([traceherd, operator])
+            .args(helm);
+        output(deploy, "cluster/deploy.sh", "").map(drop)
+    }
+
     /// Where the cluster keeps everything: logs, certificates, `admin.conf`.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
@@ -63,7 +84,7 @@ impl Cluster {
         format!("traceherd-cluster-{}", self.name)
     }
 
-    /// A command in the node's namespaces, where the paths are a real node's.
+    /// A command in the first node's namespaces, where the paths are a real node's.
     #[must_use]
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(self.folder().join("enter"));
@@ -87,32 +108,13 @@ impl Cluster {
         self.kubectl_with(&["apply", "--namespace", namespace, "-f", "-"], manifests)
     }
 
-    fn kubectl_with(&self, args: &[&str], input: &str) -> Result<String, Error> {
-        let spawned = |source| Error::Spawn {
-            program: "kubectl".into(),
-            source,
-        };
-        let mut kubectl = self.command("kubectl", args);
-        kubectl
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = kubectl.spawn().map_err(spawned)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // When it wants no input, what it says tells more than a broken pipe.
-            let _ = stdin.write_all(input.as_bytes());
-        }
-        let output = child.wait_with_output().map_err(spawned)?;
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(Error::Failed {
-                command: format!("kubectl {}", args.join(" ")),
-                status: output.status,
-                output: text(&output.stdout) + &text(&output.stderr),
-            })
-        }
+    /// Runs kubectl as the cluster's administrator with this on its stdin; gives what it printed.
+    ///
+    /// # Errors
+    /// When it fails, with what it said.
+    pub fn kubectl_with(&self, args: &[&str], input: &str) -> Result<String, Error> {
+        let kubectl = self.command("kubectl", args);
+        output(kubectl, &format!("kubectl {}", args.join(" ")), input)
     }
 
     /// The ends of the daemons' logs.
@@ -129,6 +131,34 @@ impl Cluster {
             }
         }
         logs
+    }
+}
+
+/// Runs a command with this on its stdin; gives what it printed.
+fn output(mut command: Command, called: &str, input: &str) -> Result<String, Error> {
+    let spawned = |source| Error::Spawn {
+        program: called.to_owned(),
+        source,
+    };
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(spawned)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // When it wants no input, what it says tells more than a broken pipe.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(spawned)?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(Error::Failed {
+            command: called.to_owned(),
+            status: output.status,
+            output: text(&output.stdout) + &text(&output.stderr),
+        })
     }
 }
 

@@ -15,7 +15,7 @@
 //! The runtimes are the distribution's packages, unpacked into `~/.cache/traceherd/runtimes` by
 //! `e2e/install-runtimes.sh` on first use; nothing is installed on the host. Root is needed.
 //!
-//! [`Traceherd`] runs the command itself and reads its events, and [`kernel`] looks at what a process
+//! [`Cluster`] is a real Kubernetes. [`Traceherd`] runs the command itself and reads its events, and [`kernel`] looks at what a process
 //! keeps there.
 //!
 //! Every call blocks until the runtime has done it: in async tests use the multi-thread flavour or
@@ -29,11 +29,13 @@ mod docker;
 mod error;
 mod home;
 pub mod kernel;
+pub mod process;
+pub mod programs;
 mod runc;
 mod runtimes;
 pub mod traceherd;
 
-pub use cluster::Cluster;
+pub use cluster::{AgentLog, Cluster, Line};
 pub use containerd::Containerd;
 pub use docker::Docker;
 pub use error::Error;

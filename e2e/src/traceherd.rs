@@ -1,11 +1,9 @@
 //! The `traceherd` command, run as its users run it.
 
 use std::{
-    ffi::OsString,
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle, sleep},
     time::{Duration, Instant},
 };
@@ -16,7 +14,7 @@ use nix::{
 };
 use serde_json::Value;
 
-use crate::{Containerd, Docker, Error, kernel};
+use crate::{Containerd, Docker, Error, kernel, programs};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -52,7 +50,7 @@ impl Options {
     /// # Errors
     /// When the command cannot be built.
     pub fn exec(args: &[&str]) -> Result<Self, Error> {
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(programs::traceherd()?);
         command.args(["exec", "-o", "json"]).args(args);
         Ok(Self { command })
     }
@@ -233,53 +231,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The `traceherd` that belongs to this build: `$TRACEHERD`, else built here, in the same profile.
-///
-/// # Errors
-/// When it cannot be built.
-pub fn binary() -> Result<PathBuf, Error> {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(binary) = BINARY.get() {
-        return Ok(binary.clone());
-    }
-    let binary = match std::env::var_os("TRACEHERD") {
-        Some(binary) => PathBuf::from(binary),
-        None => build()?,
-    };
-    Ok(BINARY.get_or_init(|| binary).clone())
-}
-
-fn build() -> Result<PathBuf, Error> {
-    let cargo = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
-    let mut command = Command::new(&cargo);
-    command
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            "traceherd-agent",
-            "--bin",
-            "traceherd",
-        ])
-        .args(["--message-format", "json-render-diagnostics"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    let output = command.output().map_err(|source| Error::Spawn {
-        program: cargo.to_string_lossy().into(),
-        source,
-    })?;
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let built = stdout
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    built.ok_or_else(|| Error::Failed {
-        command: format!("{command:?}"),
-        status: output.status,
-        output: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
 }

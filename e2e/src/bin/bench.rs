@@ -16,6 +16,7 @@ use std::{
 
 use traceherd_e2e::{
     kernel::{self, RunTimeStats},
+    process,
     traceherd::Options,
 };
 
@@ -133,12 +134,12 @@ fn measure(args: &[&str], program: &Path, execs: usize, folder: &Path) -> Result
     // What its own start costs is not an exec's.
     sleep(Duration::from_millis(500));
     let programs = kernel::programs(pid)?;
-    let (kernel_before, user_before) = (kernel::run_time(&programs)?, cpu_time(pid)?);
+    let (kernel_before, user_before) = (kernel::run_time(&programs)?, process::cpu_time(pid)?);
     let execs_per_second = storm(program, execs)?;
     let kernel_after = kernel::run_time(&programs)?;
     sleep(Duration::from_millis(500));
-    let user_after = cpu_time(pid)?;
-    let resident_mb = resident(pid)? as f64 / 1e6;
+    let user_after = process::cpu_time(pid)?;
+    let resident_mb = process::resident(pid)? as f64 / 1e6;
     let maps_mb = kernel::map_memory(pid)? as f64 / 1e6;
     let ended = traceherd.stop()?;
     if !ended.status.success() {
@@ -160,27 +161,6 @@ fn measure(args: &[&str], program: &Path, execs: usize, folder: &Path) -> Result
         maps_mb: Some(maps_mb),
         seen: Some(seen as f64 / execs as f64),
     })
-}
-
-/// Nanoseconds of CPU of all threads of a process.
-fn cpu_time(pid: u32) -> Result<u64, Failure> {
-    let mut sum = 0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(task?.path().join("schedstat"))?;
-        let time = text.split_whitespace().next().ok_or("an empty schedstat")?;
-        sum += time.parse::<u64>()?;
-    }
-    Ok(sum)
-}
-
-/// Bytes of a process's resident memory.
-fn resident(pid: u32) -> Result<u64, Failure> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS")?;
-    Ok(1024 * line.trim().trim_end_matches(" kB").parse::<u64>()?)
 }
 
 fn row(name: &str, columns: [&[Figures]; 3], figure: impl Fn(&Figures) -> Option<f64>) {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use nix::sys::signal::{SigHandler, Signal, signal};
-use traceherd_e2e::{Runc, kernel, traceherd};
+use traceherd_e2e::{Runc, kernel, programs};
 
 const RUNTIMES: [&str; 4] = [
     "/run/docker.sock",
@@ -58,7 +58,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         // SAFETY: the handler does nothing.
         unsafe { signal(each, SigHandler::Handler(ignore))? };
     }
-    let mut command = Command::new(traceherd::binary()?);
+    let mut command = Command::new(programs::traceherd()?);
     command.arg("exec");
     if let Some(seconds) = seconds()? {
         eprintln!("No terminal here: ending after {seconds} s (RUN_SECONDS).");

@@ -9,7 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, pod, trace};
+use crate::manifests::{pod, trace};
+use crate::scene::Scene;
 
 /// The command, running on the node.
 struct Running {
@@ -19,7 +20,7 @@ struct Running {
 
 impl Running {
     fn start(scene: &Scene, args: &[&str]) -> Self {
-        let binary = traceherd_e2e::traceherd::binary().unwrap();
+        let binary = traceherd_e2e::programs::traceherd().unwrap();
         let mut command = scene.on_node(&binary.to_string_lossy(), args);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));

@@ -1,101 +1,68 @@
-//! On a real cluster of one node. One cluster serves all cases; each has a namespace of its own.
+//! On a real cluster with Traceherd installed by its chart. One cluster serves all cases; each has
+//! a namespace of its own. With TEST_NODES=2 it has two nodes, and the cases are those of two.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod admission;
+mod cases;
 mod command_line;
+mod edits;
+mod healing;
+mod identity;
+mod isolation;
+mod lifecycle;
+mod limits;
+mod manifests;
+mod names;
+mod nodes;
+mod permissions;
+mod refused;
+mod release;
 mod resources;
 mod scene;
+mod short_pods;
+mod stage;
+mod two_nodes;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Trial};
-use traceherd_e2e::Cluster;
 
-/// A case: its name, which is also its namespace's, and what it does there.
-type Case = (&'static str, fn(&scene::Scene));
+use crate::cases::Case;
+use crate::scene::Scene;
+use crate::stage::Stage;
 
-const CASES: &[Case] = &[
-    (
-        "every-example-is-accepted",
-        resources::every_example_is_accepted,
-    ),
-    (
-        "bad-manifests-are-refused",
-        resources::bad_manifests_are_refused,
-    ),
-    (
-        "a-new-trace-is-in-progress",
-        resources::a_new_trace_is_in_progress,
-    ),
-    (
-        "a-report-stays-about-its-trace",
-        resources::a_report_stays_about_its_trace,
-    ),
-    (
-        "short-pods-have-their-names",
-        command_line::short_pods_have_their_names,
-    ),
-    (
-        "a-trace-shows-its-namespace",
-        command_line::a_trace_shows_its_namespace,
-    ),
-];
+/// So many cases at once: they mostly wait, and the machine is small.
+const AT_ONCE: usize = 4;
+
+/// Set when the first case begins: a filter may leave none.
+type Shared = Arc<OnceLock<Arc<Stage>>>;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // One at a time: the machine is small, and each log is of one case.
-    arguments.test_threads = Some(1);
-    let cluster = (!arguments.list).then(|| Arc::new(started()));
-    let trials = CASES.iter().map(|&(name, case)| {
-        let cluster = cluster.clone();
-        Trial::test(name, move || {
-            let cluster = cluster.ok_or("there is no cluster")?;
-            case(&scene::Scene::new(cluster, name));
-            Ok(())
-        })
-    });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    let Some(cluster) = cluster else {
-        return conclusion.exit_code();
-    };
-    let cgroup = cluster.cgroup();
-    let folder = cluster.folder();
-    drop(cluster);
-    let left = left_behind(&cgroup);
-    assert!(left.is_empty() && !folder.exists(), "left behind: {left:?}");
-    conclusion.exit_code()
+    let arguments = Arguments::from_args();
+    let nodes = std::env::var("TEST_NODES").map_or(1, |nodes| nodes.parse().expect("TEST_NODES"));
+    let (together, alone) = cases::of(nodes);
+    let stage = Shared::default();
+    let mut failed = false;
+    for (cases, at_once) in [(together, AT_ONCE), (alone, 1)] {
+        let mut arguments = arguments.clone();
+        arguments.test_threads = Some(at_once);
+        let trials = cases.iter().map(|case| trial(case, nodes, &stage));
+        failed |= libtest_mimic::run(&arguments, trials.collect()).has_failed();
+    }
+    if let Some(stage) = Arc::into_inner(stage).and_then(OnceLock::into_inner) {
+        let stage = Arc::into_inner(stage).expect("every case has ended");
+        stage.strike();
+    }
+    ExitCode::from(if failed { 101 } else { 0 })
 }
 
-fn started() -> Cluster {
-    let cluster = Cluster::start().expect("a cluster");
-    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds");
-    cluster
-        .kubectl(&["apply", "-f", crds])
-        .expect("the definitions are valid");
-    cluster
-        .kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "crd",
-            "--all",
-            "--timeout=30s",
-        ])
-        .expect("the definitions are established");
-    cluster
-}
-
-/// Cgroups of that name, in any hierarchy. Processes and mounts cannot be without.
-fn left_behind(cgroup: &str) -> Vec<std::path::PathBuf> {
-    let hierarchies = std::fs::read_dir("/sys/fs/cgroup")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let roots = hierarchies
-        .map(|entry| entry.path())
-        .chain(["/sys/fs/cgroup".into()]);
-    roots
-        .map(|root| root.join(cgroup))
-        .filter(|path| path.exists())
-        .collect()
+fn trial(&(name, case): &Case, nodes: u32, stage: &Shared) -> Trial {
+    let stage = Arc::clone(stage);
+    Trial::test(name, move || {
+        let stage = stage.get_or_init(|| Arc::new(Stage::set(nodes)));
+        case(&Scene::new(Arc::clone(stage), name));
+        Ok(())
+    })
 }

@@ -5,35 +5,45 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use traceherd_e2e::Cluster;
+
+use crate::manifests::{pod, trace};
+use crate::stage::Stage;
 
 /// How long anything may take on a slow machine. What must be quick is measured by its case.
 const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The namespace of one case. It is deleted at the end, without waiting.
 pub struct Scene {
-    cluster: Arc<Cluster>,
+    pub stage: Arc<Stage>,
     pub namespace: String,
 }
 
 impl Scene {
-    pub fn new(cluster: Arc<Cluster>, name: &str) -> Self {
-        cluster.kubectl(&["create", "namespace", name]).unwrap();
-        Self {
-            cluster,
+    pub fn new(stage: Arc<Stage>, name: &str) -> Self {
+        let scene = Self {
+            stage,
             namespace: name.to_owned(),
-        }
+        };
+        scene.kubectl(&["create", "namespace", name]).unwrap();
+        scene
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.stage.cluster
     }
 
     /// kubectl in the namespace; what it printed, or what it complained of.
     pub fn kubectl(&self, args: &[&str]) -> Result<String, String> {
-        let mut all = vec!["--namespace", &self.namespace];
-        all.extend(args);
-        self.cluster
-            .kubectl(&all)
-            .map_err(|error| error.to_string())
+        self.kubectl_in(&self.namespace, args)
+    }
+
+    pub fn kubectl_in(&self, namespace: &str, args: &[&str]) -> Result<String, String> {
+        let all = [&["--namespace", namespace], args].concat();
+        let said = self.cluster().kubectl(&all);
+        said.map_err(|error| error.to_string())
     }
 
     /// Applies manifests, in the namespace where they say none.
@@ -43,7 +53,7 @@ impl Scene {
 
     /// Applies manifests in another namespace.
     pub fn apply_in(&self, namespace: &str, manifests: &str) -> Result<String, String> {
-        let applied = self.cluster.apply(namespace, manifests);
+        let applied = self.cluster().apply(namespace, manifests);
         applied.map_err(|error| error.to_string())
     }
 
@@ -52,14 +62,76 @@ impl Scene {
         self.apply(&pod(name, container, script)).unwrap();
     }
 
+    /// Executes a program in a pod of the namespace, once.
+    pub fn exec(&self, pod: &str, program: &[&str]) {
+        self.kubectl(&[&["exec", pod, "--"], program].concat())
+            .unwrap();
+    }
+
+    /// Applies a Trace with these further lines in its spec.
+    pub fn trace(&self, name: &str, lines: &str) {
+        self.apply(&trace(name, lines)).unwrap();
+    }
+
+    /// Applies a Trace and waits until the operator has taken this very spec.
+    pub fn accepted(&self, name: &str, lines: &str) {
+        self.trace(name, lines);
+        self.until(&format!("{name} is accepted"), || self.is_ready(name));
+    }
+
     pub fn get(&self, resource: &str, name: &str) -> Option<Value> {
         let text = self.kubectl(&["get", resource, name, "-o", "json"]).ok()?;
         serde_json::from_str(&text).ok()
     }
 
+    /// All of a kind, in the namespace.
+    pub fn list(&self, resource: &str) -> Vec<Value> {
+        self.list_in(&self.namespace, resource)
+    }
+
+    pub fn list_in(&self, namespace: &str, resource: &str) -> Vec<Value> {
+        let text = self.kubectl_in(namespace, &["get", resource, "-o", "json"]);
+        let list: Value = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
     pub fn status(&self, trace: &str) -> Value {
         let trace = self.get("traces.traceherd.dev", trace).unwrap_or_default();
         trace["status"].clone()
+    }
+
+    /// A condition of a Trace, null when it is not there.
+    pub fn condition(&self, trace: &str, name: &str) -> Value {
+        condition(&self.status(trace), name)
+    }
+
+    /// Whether the status says Ready of the spec as it is now.
+    pub fn is_ready(&self, name: &str) -> bool {
+        let trace = self.get("traces.traceherd.dev", name).unwrap_or_default();
+        trace["status"]["observedGeneration"] == trace["metadata"]["generation"]
+            && condition(&trace["status"], "Ready")["status"] == "True"
+    }
+
+    /// The report of a node about a Trace of the namespace.
+    pub fn report(&self, trace: &str, node: &str) -> Option<Value> {
+        self.get("tracereports", &format!("trace.{trace}.{node}"))
+    }
+
+    /// What the agents' logs have of a Trace of the namespace.
+    pub fn logged(&self, trace: &str) -> Vec<Value> {
+        self.logged_as("Trace", &format!("{}/{trace}", self.namespace))
+    }
+
+    /// What the agents' logs have of a trace of either kind.
+    pub fn logged_as(&self, kind: &str, name: &str) -> Vec<Value> {
+        let mut log = self.stage.log.lock().unwrap();
+        let lines = log.events(kind, name);
+        lines.iter().map(|line| line.value.clone()).collect()
+    }
+
+    /// Of these events, those that executed `echo WORD`.
+    pub fn echoed(&self, trace: &str, word: &str) -> Vec<Value> {
+        echoes(self.logged(trace), word)
     }
 
     pub fn wait_for_pod(&self, name: &str, phase: &str) {
@@ -70,47 +142,63 @@ impl Scene {
     }
 
     /// Waits for what must come true; says what did not, with what is there.
-    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    pub fn until(&self, what: &str, holds: impl FnMut() -> bool) {
+        self.within(PATIENCE, what, holds);
+    }
+
+    /// Waits for what must come true in this time.
+    pub fn within(&self, patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {
-            if start.elapsed() > PATIENCE {
-                let shown = self.kubectl(&["get", "pods,traces", "-o", "wide"]);
+            if start.elapsed() > patience {
+                let shown = self.kubectl(&[
+                    "get",
+                    "pods,traces,clustertraces,tracereports",
+                    "-o",
+                    "yaml",
+                ]);
                 panic!(
-                    "not within {PATIENCE:?}: {what}\n{}",
-                    shown.unwrap_or_default()
+                    "not within {patience:?}: {what}\n{}\n{}",
+                    shown.unwrap_or_default(),
+                    self.stage.told(),
                 );
             }
             sleep(LOOK);
         }
     }
 
+    /// Looks for a while at what must not come true.
+    pub fn never(&self, during: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while start.elapsed() < during {
+            assert!(!holds(), "{what}");
+            sleep(LOOK);
+        }
+    }
+
     /// A program in the node's namespaces.
     pub fn on_node(&self, program: &str, args: &[&str]) -> Command {
-        self.cluster.command(program, args)
+        self.cluster().command(program, args)
     }
 }
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        let _ = self
-            .cluster
-            .kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+        let _ = self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
 }
 
-/// The manifest of a pod that runs `script`.
-pub fn pod(name: &str, container: &str, script: &str) -> String {
-    format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, labels: {{app: {name}}}}}, spec: {{restartPolicy: Never, \
-         terminationGracePeriodSeconds: 0, containers: [{{name: {container}, image: 'localhost/busybox:1', \
-         imagePullPolicy: Never, command: [sh, -c, {}]}}]}}}}",
-        Value::String(script.to_owned())
-    )
+/// A condition in a status, null when it is not there.
+pub fn condition(status: &Value, name: &str) -> Value {
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let mut named = conditions.filter(|condition| condition["type"] == name);
+    named.next().cloned().unwrap_or_default()
 }
 
-/// The manifest of a trace with these further lines in its spec.
-pub fn trace(name: &str, lines: &str) -> String {
-    format!(
-        "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: {name}\nspec:\n  gadget: exec\n{lines}"
-    )
+/// Of these events, those that executed `echo WORD`.
+pub fn echoes(events: Vec<Value>, word: &str) -> Vec<Value> {
+    let wanted = json!(["/bin/echo", word]);
+    let mut events = events;
+    events.retain(|event| event["args"] == wanted);
+    events
 }

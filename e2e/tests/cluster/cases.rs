@@ -1,0 +1,101 @@
+//! All cases, by what they do to the cluster.
+
+use crate::scene::Scene;
+use crate::{
+    admission, command_line, edits, healing, isolation, lifecycle, limits, names, nodes,
+    permissions, refused, release, resources, short_pods, two_nodes,
+};
+
+/// A case: its name, which is also its namespace's, and what it does there.
+pub type Case = (&'static str, fn(&Scene));
+
+/// Those that keep to their namespaces, and then those that need the cluster for themselves, in
+/// this order.
+pub fn of(nodes: u32) -> (&'static [Case], &'static [Case]) {
+    if nodes == 1 {
+        (TOGETHER, ALONE)
+    } else {
+        (&[], TWO_NODES)
+    }
+}
+
+const TOGETHER: &[Case] = &[
+    (
+        "examples-are-accepted",
+        resources::every_example_is_accepted,
+    ),
+    ("bad-manifests", resources::bad_manifests_are_refused),
+    ("status-is-not-claimed", resources::a_status_is_not_claimed),
+    (
+        "report-stays-of-its-trace",
+        resources::a_report_stays_about_its_trace,
+    ),
+    (
+        "short-pods-command-line",
+        command_line::short_pods_have_their_names,
+    ),
+    (
+        "run-shows-its-namespace",
+        command_line::a_trace_shows_its_namespace,
+    ),
+    ("hundred-jobs", short_pods::every_job_is_seen),
+    ("trace-before-its-pod", lifecycle::a_trace_before_its_pod),
+    ("trace-after-its-pod", lifecycle::a_trace_after_its_pod),
+    ("outputs", lifecycle::events_go_where_they_are_wanted),
+    ("deleted", lifecycle::a_deleted_trace_stops),
+    (
+        "created-again",
+        lifecycle::a_trace_created_again_starts_anew,
+    ),
+    ("same-name", lifecycle::traces_of_the_same_name),
+    ("names", names::workloads_have_their_names),
+    ("edit-selector", edits::of_the_selector),
+    ("edit-filter", edits::of_the_filter),
+    ("edit-outputs", edits::of_the_outputs),
+    ("edit-options", edits::of_the_options),
+    ("suspended", edits::suspended),
+    ("edit-without-a-gap", edits::without_a_gap),
+    (
+        "other-namespaces",
+        isolation::a_trace_shows_no_other_namespace,
+    ),
+    (
+        "namespace-labels",
+        isolation::a_cluster_trace_follows_namespace_labels,
+    ),
+    ("refused", refused::what_cannot_run_is_stalled_until_edited),
+    ("duration", limits::a_duration_ends_it),
+    ("max-events", limits::the_number_of_events_is_exact),
+    ("retention", limits::reports_go_and_the_trace_stays),
+    (
+        "forged-reports",
+        admission::reports_are_of_the_agents_own_node,
+    ),
+    ("agents-token", admission::an_agents_pod_says_its_node),
+    ("forged-statuses", admission::statuses_are_the_operators),
+    (
+        "reports-are-collected",
+        admission::reports_go_with_their_trace_and_their_namespace,
+    ),
+    ("roles-of-traceherd", permissions::of_traceherd_itself),
+    ("roles-of-people", permissions::of_people),
+];
+
+const ALONE: &[Case] = &[
+    ("two-hundred-traces", lifecycle::two_hundred_traces),
+    ("scripted-node", nodes::a_second_node_counts),
+    ("agent-restarted", healing::the_agent_restarts),
+    ("operator-restarted", healing::the_operator_restarts),
+    ("deleted-behind", healing::what_is_deleted_behind_its_back),
+    ("api-away", healing::the_api_server_is_away),
+    ("watch-expired", healing::a_watch_expires),
+    ("upgrade", release::an_upgrade_over_a_running_trace),
+    ("namespace-deleted", release::a_namespace_is_deleted),
+    ("definitions-deleted", release::the_definitions_are_deleted),
+    ("uninstalled", release::nothing_stays_after_the_release),
+];
+
+const TWO_NODES: &[Case] = &[
+    ("both-nodes-report", two_nodes::both_report),
+    ("node-lost", two_nodes::a_node_is_lost),
+];

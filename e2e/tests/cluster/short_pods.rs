@@ -1,0 +1,82 @@
+//! Pods that end as soon as they have started.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::scene::Scene;
+
+/// A hundred Jobs of one echo each: every exec arrives, under its names, and is counted.
+pub fn every_job_is_seen(scene: &Scene) {
+    const JOBS: usize = 100;
+    scene.accepted(
+        "both",
+        "  selector: {podSelector: {matchLabels: {kind: short}}}\n",
+    );
+    scene.accepted(
+        "logged",
+        "  outputs: [Log]\n  selector: {podSelector: {matchLabels: {kind: short}}}\n",
+    );
+    scene.accepted(
+        "told",
+        "  outputs: [Status]\n  selector: {podSelector: {matchLabels: {kind: short}}}\n",
+    );
+    let name = |n: usize| format!("job-{n}");
+    let jobs: Vec<_> = (0..JOBS)
+        .map(|n| {
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name(n)},
+                "spec": {"backoffLimit": 0, "template": {
+                    "metadata": {"labels": {"kind": "short", "number": n.to_string()}},
+                    "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
+                        "containers": [{"name": format!("c-{n}"), "image": "localhost/busybox:1",
+                            "imagePullPolicy": "Never", "command": ["/bin/echo", name(n)]}]}}}})
+            .to_string()
+        })
+        .collect();
+    scene.apply(&jobs.join("\n---\n")).unwrap();
+    let minutes = std::time::Duration::from_secs(240);
+    scene.within(minutes, "all have run", || {
+        let jobs = scene.list("jobs");
+        jobs.iter()
+            .filter(|job| job["status"]["succeeded"] == 1)
+            .count()
+            == JOBS
+    });
+    let pods: BTreeMap<String, Value> = scene
+        .list("pods")
+        .into_iter()
+        .map(|pod| (pod["metadata"]["name"].as_str().unwrap().to_owned(), pod))
+        .collect();
+    for trace in ["both", "logged"] {
+        scene.until(&format!("{trace}: every exec is logged"), || {
+            scene.logged(trace).len() >= JOBS
+        });
+        let events = scene.logged(trace);
+        assert_eq!(events.len(), JOBS, "{trace}");
+        for n in 0..JOBS {
+            let own = scene.echoed(trace, &name(n));
+            assert_eq!(own.len(), 1, "{trace} {n}: {own:#?}");
+            let event = &own[0];
+            let pod = &pods[event["pod"].as_str().unwrap()];
+            assert_eq!(event["namespace"], *scene.namespace);
+            assert_eq!(event["container"], format!("c-{n}"));
+            assert_eq!(event["poduid"], pod["metadata"]["uid"]);
+            assert_eq!(event["podlabels"], pod["metadata"]["labels"]);
+            assert_eq!(event["podlabels"]["number"], n.to_string());
+            assert_eq!(event["podowner"], format!("Job/{}", name(n)));
+        }
+    }
+    for trace in ["both", "logged", "told"] {
+        let all =
+            json!({"observed": JOBS, "delivered": JOBS, "filtered": 0, "suppressed": 0, "lost": 0});
+        scene.until(&format!("{trace}: every exec is counted"), || {
+            scene.status(trace)["events"]["observed"].as_u64() >= Some(JOBS as u64)
+        });
+        assert_eq!(scene.status(trace)["events"], all, "{trace}");
+        assert_eq!(
+            scene.condition(trace, "Lossless")["status"],
+            "True",
+            "{trace}"
+        );
+    }
+}
