@@ -16,8 +16,11 @@ tools=$("$here/install-buildah.sh")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$top/charts/image/collect.sh" "$work/build/out" "$1" "$2"
-mkdir "$work/context"
+# Under their own names, whatever the files are called.
+mkdir "$work/programs" "$work/context"
+ln -s "$(realpath "$1")" "$work/programs/traceherd"
+ln -s "$(realpath "$2")" "$work/programs/traceherd-operator"
+"$top/charts/image/collect.sh" "$work/build/out" "$work/programs"/*
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/policy.json"
 store=(--storage-driver vfs --root "$work/root" --runroot "$work/run")
 export LD_LIBRARY_PATH=$tools/lib
