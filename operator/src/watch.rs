@@ -18,7 +18,7 @@ pub use self::fleet::FleetWatch;
 pub use self::nudges::{Nudge, Nudges};
 pub use self::reports::{ReportsWatch, Subject};
 pub use self::synced::Synced;
-pub use self::traces::follow_traces;
+pub use self::traces::{follow_traces, nudge_all};
 
 /// How long a watch that fails waits at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
