@@ -29,6 +29,7 @@ mod docker;
 mod error;
 mod home;
 pub mod kernel;
+pub mod programs;
 mod runc;
 mod runtimes;
 pub mod traceherd;

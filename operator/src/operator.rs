@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Config as ControllerConfig, Controller};
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use kube::runtime::reflector::{Store, store::Writer};
 use kube::{Api, Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,7 +76,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         reports: ReportsWatch::new(&args.namespace),
         leads: leads.clone(),
         pace: Mutex::new(Pace::default()),
-        recorder: Recorder::new(client.clone(), reporter),
+        reporter,
         metrics: Arc::clone(&metrics),
     });
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, Preconditions};
 use kube::runtime::controller::Action;
-use kube::runtime::events::Recorder;
+use kube::runtime::events::{Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt};
 use tokio::sync::watch::Receiver;
 use traceherd_crds::{Ceilings, TraceReport, TraceStatus};
@@ -41,8 +41,8 @@ pub struct Context {
     pub leads: Receiver<bool>,
     /// When was written.
     pub pace: Mutex<Pace>,
-    /// For Events.
-    pub recorder: Recorder,
+    /// Whose Events they are.
+    pub reporter: Reporter,
     /// What was done.
     pub metrics: Arc<Metrics>,
 }
@@ -195,7 +195,9 @@ impl Context {
         }
         let about = trace.object_ref(&());
         for event in notices(before, after) {
-            if let Err(error) = self.recorder.publish(&event, &about).await {
+            // A recorder's memory would tell the note of the first Event of a reason again.
+            let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+            if let Err(error) = recorder.publish(&event, &about).await {
                 self.metrics.errors.inc();
                 debug!(%error, "cannot publish the Event {}", event.reason);
             }

@@ -21,7 +21,7 @@ pub use self::synced::Synced;
 pub use self::traces::{follow_traces, nudge_all};
 
 /// How long a watch that fails waits at first, and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 
 /// Follows a watch for ever, and says once that it fails and once that it works again. A resource
 /// that is not there any more is one way to fail: it may come back.
@@ -37,7 +37,7 @@ async fn follow<K>(
         match event {
             Err(error) if !fails => {
                 fails = true;
-                warn!(%error, "cannot watch {what}, trying on");
+                warn!("cannot watch {what}, trying on: {}", reason(&error));
             }
             Err(_) => {}
             // Said before the list that may fail again.
@@ -53,6 +53,21 @@ async fn follow<K>(
                 }
             }
         }
+    }
+}
+
+/// Why a watch fails, with what helps where that is known.
+fn reason(error: &watcher::Error) -> String {
+    use watcher::Error::{InitialListFailed, WatchStartFailed};
+    let (InitialListFailed(source) | WatchStartFailed(source)) = error else {
+        return error.to_string();
+    };
+    match source {
+        kube::Error::Api(status) if status.code == 404 => {
+            "the API server does not know them: apply Traceherd's CustomResourceDefinitions".into()
+        }
+        kube::Error::Api(status) => status.message.clone(),
+        _ => error.to_string(),
     }
 }
 
