@@ -14,7 +14,7 @@ pub const MAX_ARGS_BYTES: u32 = 32_768;
 pub const MAX_DURATION: Duration = Duration::from_secs(720 * 60 * 60);
 
 /// The largest count: what JSON readers hold exactly.
-const MAX_COUNT: u64 = (1 << 53) - 1;
+pub(crate) const MAX_COUNT: u64 = (1 << 53) - 1;
 
 const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const DNS_SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

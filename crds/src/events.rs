@@ -28,10 +28,12 @@ pub struct EventCounts {
 }
 
 impl EventCounts {
-    /// Each count, and its counterpart's.
+    /// Each count, and its counterpart's, as far as a count goes.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        self.each(other, u64::saturating_add)
+        self.each(other, |one, other| {
+            one.saturating_add(other).min(bounds::MAX_COUNT)
+        })
     }
 
     /// Of each count the larger.

@@ -67,5 +67,5 @@ run kubectl --namespace shop get trace shells -o yaml
 run kubectl --namespace shop get tracereports
 
 say "The agent's log"
-until_shown shop/shells kubectl --namespace traceherd logs daemonset/traceherd-agent
+until_shown '"trace":"shells","tracenamespace":"shop"' kubectl --namespace traceherd logs daemonset/traceherd-agent
 run kubectl --namespace traceherd logs daemonset/traceherd-agent

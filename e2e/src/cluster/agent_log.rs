@@ -125,7 +125,11 @@ impl AgentLog {
             match serde_json::from_str::<Value>(&text) {
                 Ok(value) if stream == Some("stdout") && value["trace"].is_string() => {
                     let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
-                    let trace = (word("tracekind"), word("trace"));
+                    let name = match word("tracenamespace") {
+                        none if none.is_empty() => word("trace"),
+                        namespace => format!("{namespace}/{}", word("trace")),
+                    };
+                    let trace = (word("tracekind"), name);
                     self.events.entry(trace).or_default().push(line(value));
                 }
                 Ok(value) if stream == Some("stderr") => self.messages.push(line(value)),

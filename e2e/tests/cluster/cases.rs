@@ -38,7 +38,6 @@ const TOGETHER: &[Case] = &[
         "run-shows-its-namespace",
         command_line::a_trace_shows_its_namespace,
     ),
-    ("hundred-jobs", short_pods::every_job_is_seen),
     ("trace-before-its-pod", lifecycle::a_trace_before_its_pod),
     ("trace-after-its-pod", lifecycle::a_trace_after_its_pod),
     ("outputs", lifecycle::events_go_where_they_are_wanted),
@@ -83,6 +82,7 @@ const TOGETHER: &[Case] = &[
 ];
 
 const ALONE: &[Case] = &[
+    ("hundred-jobs", short_pods::every_job_is_seen),
     ("two-hundred-traces", lifecycle::two_hundred_traces),
     ("scripted-node", nodes::a_second_node_counts),
     ("agent-restarted", healing::the_agent_restarts),

@@ -35,7 +35,7 @@ use crate::scene::Scene;
 use crate::stage::Stage;
 
 /// So many cases at once: they mostly wait, and the machine is small.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 
 /// Set when the first case begins: a filter may leave none.
 type Shared = Arc<OnceLock<Arc<Stage>>>;

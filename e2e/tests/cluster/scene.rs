@@ -12,7 +12,7 @@ use crate::manifests::{pod, trace};
 use crate::stage::Stage;
 
 /// How long anything may take on a slow machine. What must be quick is measured by its case.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The namespace of one case. It is deleted at the end, without waiting.
@@ -151,12 +151,7 @@ impl Scene {
         let start = Instant::now();
         while !holds() {
             if start.elapsed() > patience {
-                let shown = self.kubectl(&[
-                    "get",
-                    "pods,traces,clustertraces,tracereports",
-                    "-o",
-                    "yaml",
-                ]);
+                let shown = self.kubectl(&["get", "traces,tracereports", "-o", "yaml"]);
                 panic!(
                     "not within {patience:?}: {what}\n{}\n{}",
                     shown.unwrap_or_default(),

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use crate::scene::Scene;
 
+const JOBS: usize = 100;
+const AT_ONCE: usize = 20;
+
 /// A hundred Jobs of one echo each: every exec arrives, under its names, and is counted.
 pub fn every_job_is_seen(scene: &Scene) {
-    const JOBS: usize = 100;
     scene.accepted(
         "both",
         "  selector: {podSelector: {matchLabels: {kind: short}}}\n",
@@ -22,26 +24,25 @@ pub fn every_job_is_seen(scene: &Scene) {
         "  outputs: [Status]\n  selector: {podSelector: {matchLabels: {kind: short}}}\n",
     );
     let name = |n: usize| format!("job-{n}");
-    let jobs: Vec<_> = (0..JOBS)
-        .map(|n| {
-            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name(n)},
-                "spec": {"backoffLimit": 0, "template": {
-                    "metadata": {"labels": {"kind": "short", "number": n.to_string()}},
-                    "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
-                        "containers": [{"name": format!("c-{n}"), "image": "localhost/busybox:1",
-                            "imagePullPolicy": "Never", "command": ["/bin/echo", name(n)]}]}}}})
-            .to_string()
-        })
-        .collect();
-    scene.apply(&jobs.join("\n---\n")).unwrap();
-    let minutes = std::time::Duration::from_secs(240);
-    scene.within(minutes, "all have run", || {
-        let jobs = scene.list("jobs");
-        jobs.iter()
-            .filter(|job| job["status"]["succeeded"] == 1)
-            .count()
-            == JOBS
-    });
+    let job = |n: usize| {
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name(n)},
+            "spec": {"backoffLimit": 0, "template": {
+                "metadata": {"labels": {"kind": "short", "number": n.to_string()}},
+                "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
+                    "containers": [{"name": format!("c-{n}"), "image": "localhost/busybox:1",
+                        "imagePullPolicy": "Never", "command": ["/bin/echo", name(n)]}]}}}})
+        .to_string()
+    };
+    // So many at once as the machine can start.
+    for first in (0..JOBS).step_by(AT_ONCE) {
+        let jobs: Vec<_> = (first..first + AT_ONCE).map(job).collect();
+        scene.apply(&jobs.join("\n---\n")).unwrap();
+        scene.until("they have run", || {
+            let jobs = scene.list("jobs");
+            let done = jobs.iter().filter(|job| job["status"]["succeeded"] == 1);
+            done.count() == first + AT_ONCE
+        });
+    }
     let pods: BTreeMap<String, Value> = scene
         .list("pods")
         .into_iter()

@@ -1,8 +1,10 @@
 //! Conditions, as kstatus reads them.
 
+use std::collections::HashMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use traceherd_crds::{Condition, ConditionStatus, Phase};
+use traceherd_crds::{Condition, ConditionStatus, Phase, TraceReportStatus};
 
 use super::Report;
 use super::nodes::Nodes;
@@ -16,7 +18,8 @@ pub struct Judged<'a> {
     pub refusal: Option<&'a str>,
     pub nodes: &'a Nodes,
     pub lost: u64,
-    pub reports: &'a [&'a Report],
+    pub reports: &'a HashMap<&'a str, &'a Report>,
+    pub is_new_run: bool,
 }
 
 /// Whether it holds, why in a word, and why for people.
@@ -32,7 +35,7 @@ pub fn conditions(
     let all = [
         ("Ready", ready(judged)),
         ("Stalled", stalled(judged)),
-        ("Lossless", lossless(judged)),
+        ("Lossless", lossless(judged, before)),
     ];
     let condition = |(type_, (holds, reason, message)): (&str, Verdict)| {
         let status = if holds {
@@ -58,6 +61,10 @@ pub fn conditions(
 fn ready(judged: &Judged<'_>) -> Verdict {
     let nodes = judged.nodes;
     let of = format!("{} of {} nodes are ready", nodes.ready, nodes.desired);
+    let of = match nodes.failed.first() {
+        Some((node, message)) => format!("{of}; {node} cannot trace: {message}"),
+        None => of,
+    };
     match judged.phase {
         Phase::Running if nodes.desired == 0 => (
             true,
@@ -68,7 +75,10 @@ fn ready(judged: &Judged<'_>) -> Verdict {
         Phase::Running => (true, "Running", of),
         Phase::Suspended => (true, "Suspended", "held by spec.suspend".to_owned()),
         Phase::Completed => (true, "Completed", "it is over".to_owned()),
-        Phase::Pending => (false, "Pending", of),
+        Phase::Pending if !nodes.has_agents => {
+            (false, "NoAgents", "no node has an agent".to_owned())
+        }
+        Phase::Pending => (false, "NodesNotReady", of),
         Phase::Failed => (false, "Failed", "see the condition Stalled".to_owned()),
     }
 }
@@ -85,22 +95,43 @@ fn stalled(judged: &Judged<'_>) -> Verdict {
     (false, "Accepted", String::new())
 }
 
-fn lossless(judged: &Judged<'_>) -> Verdict {
-    let sum = |of: fn(&Report) -> u64| judged.reports.iter().map(|report| of(report)).sum::<u64>();
-    let gaps = sum(|report| report.status.gaps);
-    let unattributed = sum(|report| report.status.unattributed);
+/// What was missed once in a run stays so, though the report that told it may go.
+fn lossless(judged: &Judged<'_>, before: &[Condition]) -> Verdict {
+    if let Some((reason, message)) = missed(judged) {
+        return (false, reason, message);
+    }
+    let before = before.iter().find(|one| one.type_ == "Lossless");
+    let before = before.filter(|one| !judged.is_new_run && one.status == ConditionStatus::False);
+    let reason = before.and_then(|one| MISSED.into_iter().find(|reason| *reason == one.reason));
+    match reason.zip(before) {
+        Some((reason, before)) => (false, reason, before.message.clone()),
+        None => (true, "NothingLost", String::new()),
+    }
+}
+
+const LOST: &str = "EventsLost";
+const AWAY: &str = "AgentWasAway";
+const UNATTRIBUTED: &str = "EventsUnattributed";
+const MISSED: [&str; 3] = [LOST, AWAY, UNATTRIBUTED];
+
+fn missed(judged: &Judged<'_>) -> Option<(&'static str, String)> {
+    let sum = |of: fn(&TraceReportStatus) -> u64| {
+        let all = judged.reports.values().map(|report| of(&report.status));
+        all.fold(0, u64::saturating_add)
+    };
+    let gaps = sum(|status| status.gaps);
+    let unattributed = sum(|status| status.unattributed);
     if judged.lost > 0 {
-        let message = format!("{} events were lost", judged.lost);
-        (false, "EventsLost", message)
+        Some((LOST, format!("{} events were lost", judged.lost)))
     } else if gaps > 0 {
-        let seconds = sum(|report| report.status.gap_seconds);
+        let seconds = sum(|status| status.gap_seconds);
         let message = format!("agents were away {gaps} times, for {seconds} s in all");
-        (false, "AgentWasAway", message)
+        Some((AWAY, message))
     } else if unattributed > 0 {
         let message =
             format!("{unattributed} events were lost before it was known whose they were");
-        (false, "EventsUnattributed", message)
+        Some((UNATTRIBUTED, message))
     } else {
-        (true, "NothingLost", String::new())
+        None
     }
 }

@@ -1,10 +1,11 @@
 //! When a trace began and ended, and what phase that makes.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use traceherd_crds::{Phase, TraceStatus};
+use traceherd_crds::{ClusterTraceSpec, Phase};
 
 use super::nodes::Nodes;
-use super::{Wanted, later};
+use super::{Seen, Wanted, later, of_run};
 
 /// A trace's times.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,32 +21,63 @@ pub struct Life {
 }
 
 impl Life {
-    /// By the spec and the clock alone.
-    pub fn of(wanted: &Wanted, status: &TraceStatus, refused: bool, now: Timestamp) -> Self {
-        let is_new_run = status.completion_time.is_some() && status.run != wanted.run;
-        let before = (!is_new_run).then_some(status);
-        let start = before.and_then(|status| status.start_time.as_ref());
-        let start = start.map(|time| time.0);
-        let start = start.or_else(|| (!refused && !wanted.suspend).then_some(now));
-        let end = before.and_then(|status| status.completion_time.as_ref());
-        let end = end.map(|time| time.0);
-        let mut life = Self {
+    /// By the spec and the clock.
+    pub fn of(seen: &Seen<'_>, refused: bool) -> Self {
+        let spec = &seen.wanted.spec;
+        let before = Self::before(seen);
+        if before.end.is_none() || seen.status.run == spec.run {
+            let start = before
+                .start
+                .or_else(|| (!refused && !spec.suspend).then_some(seen.now));
+            return Self { start, ..before }.timed(seen);
+        }
+        let start = (!refused && !spec.suspend).then_some(seen.now);
+        Self {
             start,
-            end,
+            end: None,
             ends_at: None,
-            is_new_run,
+            is_new_run: true,
+        }
+        .timed(seen)
+    }
+
+    /// The life of the run that the status is about, which may have ended unnoticed.
+    fn before(seen: &Seen<'_>) -> Self {
+        let time = |time: &Option<Time>| time.as_ref().map(|time| time.0);
+        let life = Self {
+            start: time(&seen.status.start_time),
+            end: time(&seen.status.completion_time),
+            ends_at: None,
+            is_new_run: false,
         };
-        if life.end.is_none()
-            && let Some((start, duration)) = start.zip(wanted.duration)
+        let life = life.timed(seen);
+        if life.end.is_some() || seen.status.run == seen.wanted.spec.run {
+            return life;
+        }
+        let reports = of_run(seen.reports, seen.status.run.as_deref());
+        // The edit that asks for another run must not make what was told before it old.
+        let then = Wanted {
+            generation: 0,
+            ..seen.wanted.clone()
+        };
+        let nodes = Nodes::of(&then, false, &reports, seen.nodes);
+        life.with_nodes(&nodes, seen.now)
+    }
+
+    /// It is over when its duration is.
+    fn timed(mut self, seen: &Seen<'_>) -> Self {
+        let duration = seen.wanted.spec.duration.map(std::time::Duration::from);
+        if self.end.is_none()
+            && let Some((start, duration)) = self.start.zip(duration)
         {
             let ends_at = later(start, duration);
-            if ends_at <= now {
-                life.end = Some(ends_at);
+            if ends_at <= seen.now {
+                self.end = Some(ends_at);
             } else {
-                life.ends_at = Some(ends_at);
+                self.ends_at = Some(ends_at);
             }
         }
-        life
+        self
     }
 
     /// It is over, too, when it is over on every node.
@@ -59,17 +91,17 @@ impl Life {
 }
 
 /// The phase.
-pub fn phase(wanted: &Wanted, life: &Life, nodes: &Nodes, refused: bool) -> Phase {
+pub fn phase(spec: &ClusterTraceSpec, life: &Life, nodes: &Nodes, refused: bool) -> Phase {
     let failed = nodes.failed.len();
     if life.end.is_some() {
         Phase::Completed
     } else if refused {
         Phase::Failed
-    } else if wanted.suspend {
+    } else if spec.suspend {
         Phase::Suspended
     } else if nodes.desired > 0 && failed == nodes.desired as usize {
         Phase::Failed
-    } else if nodes.desired > 0 && nodes.ready == 0 {
+    } else if !nodes.has_agents || (nodes.desired > 0 && nodes.ready == 0) {
         Phase::Pending
     } else {
         Phase::Running

@@ -1,16 +1,20 @@
-//! What no schema can say of a spec.
+//! What no schema can say of a spec, and what the administrator says.
 
 use regex::Regex;
+use traceherd_crds::Ceilings;
 
 use super::Wanted;
 
-/// Why a spec cannot be followed, with the field and the remedy; `None` when it can.
-pub fn refusal(wanted: &Wanted) -> Option<String> {
-    let mut filters = wanted.filter.iter().enumerate();
-    filters.find_map(|(index, filter)| {
+/// Why a spec is not followed, with the fields and the remedies; `None` when it is.
+pub fn refusal(wanted: &Wanted, ceilings: &Ceilings) -> Option<String> {
+    let mut filters = wanted.spec.filter.iter().enumerate();
+    let filter = filters.find_map(|(index, filter)| {
         let problem = problem(filter)?;
         Some(format!("spec.filter[{index}]: {filter:?}: {problem}"))
-    })
+    });
+    let ceiling = ceilings.refusal(wanted.kind, &wanted.spec);
+    let all: Vec<_> = [filter, ceiling].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// The columns' names are the agents' to judge: what is judged here is the form.
