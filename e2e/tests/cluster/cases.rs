@@ -3,7 +3,7 @@
 use crate::scene::Scene;
 use crate::{
     admission, command_line, edits, healing, isolation, lifecycle, limits, names, necessities,
-    nodes, permissions, refused, release, resources, short_pods, two_nodes,
+    nodes, permissions, pod_security, refused, release, resources, short_pods, two_nodes,
 };
 
 /// A case: its name, which is also its namespace's, and what it does there.
@@ -79,6 +79,10 @@ const TOGETHER: &[Case] = &[
     ("roles-of-traceherd", permissions::of_traceherd_itself),
     ("roles-of-people", permissions::of_people),
     ("nothing-in-vain", necessities::each_is_needed),
+    (
+        "pod-security",
+        pod_security::only_agents_need_a_privileged_namespace,
+    ),
 ];
 
 const ALONE: &[Case] = &[

@@ -17,6 +17,7 @@ mod names;
 mod necessities;
 mod nodes;
 mod permissions;
+mod pod_security;
 mod refused;
 mod release;
 mod resources;
