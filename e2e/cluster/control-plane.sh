@@ -49,7 +49,8 @@ daemon apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --secure-po
   --kubelet-client-certificate="$folder/pki/kubelet-client.crt" --kubelet-client-key="$folder/pki/kubelet-client.key" \
   --kubelet-certificate-authority="$folder/pki/ca.crt" --kubelet-preferred-address-types=InternalIP \
   --service-account-key-file="$folder/pki/sa.pub" --service-account-signing-key-file="$folder/pki/sa.key" \
-  --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/16
+  --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/16 \
+  --audit-policy-file="$here/audit.yaml" --audit-log-path="$folder/audit.json" --audit-log-mode=batch
 await 60 "kube-apiserver" kubectl get --raw=/readyz
 daemon controller-manager kube-controller-manager --kubeconfig="$folder/controller-manager.conf" \
   --root-ca-file="$folder/pki/ca.crt" --service-account-private-key-file="$folder/pki/sa.key" \

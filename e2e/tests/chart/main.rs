@@ -47,6 +47,16 @@ fn every_set_of_values_renders_as_its_golden() {
     }
 }
 
+/// One version for the programs, the chart and the image that it asks for.
+#[test]
+fn the_chart_is_of_this_version() {
+    let chart = tree().join("charts/traceherd/Chart.yaml");
+    let chart: Value = serde_yaml::from_str(&std::fs::read_to_string(chart).unwrap()).unwrap();
+    for version in ["version", "appVersion"] {
+        assert_eq!(chart[version], env!("CARGO_PKG_VERSION"), "{version}");
+    }
+}
+
 /// Installed, kept, and otherwise what `crds/` has.
 #[test]
 fn the_definitions_are_those_of_the_crate() {

@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 use crate::identity::{AGENT, Identity, OPERATOR, RELEASE};
 use crate::scene::Scene;
 
-/// A node that no agent runs on.
-const OTHER: &str = "admission-other";
+/// A node that no agent runs on. Its name is long: with a long trace's, too long for a report's.
+const OTHER: &str = concat!(
+    "admission-other",
+    ".a-part-of-a-name-may-be-as-long-as-this-which-is-sixty-three-b",
+    ".a-part-of-a-name-may-be-as-long-as-this-which-is-sixty-three-b",
+    ".a-part-of-a-name-may-be-as-long-as-this-which-is-sixty-three-b"
+);
 
 /// Lets the account do all it likes with Traceherd's resources in the scene's namespace.
 fn permit(scene: &Scene, namespace: &str, account: &str) {
@@ -119,6 +124,18 @@ pub fn reports_are_of_the_agents_own_node(scene: &Scene) {
     let mut kept = own.clone();
     kept["metadata"]["finalizers"] = json!(["example.org/kept"]);
     refused("a finalizer", create(&agent, &kept), "no finalizers");
+    // `report_name` replaces the end of a name that is too long by a hash.
+    let long = "t".repeat(63);
+    let whole = format!("trace.{long}.{OTHER}");
+    let cut = |name: &str| format!("{}-0123456789abcdef", &name[..235]);
+    let shortened = report(&cut(&whole), &long, uid, OTHER);
+    allowed("a long name, cut", create(&elsewhere, &shortened));
+    let squatted = report(&cut(&whole.replace("ttt.", "uuu.")), &long, uid, OTHER);
+    refused(
+        "another's long name",
+        create(&elsewhere, &squatted),
+        "must be called",
+    );
     refused("no node claim", create(&nowhere, &own), "must say its node");
     refused("by the operator", create(&operator, &own), "nobody else");
     refused("by a namespace's admin", create(&ada, &own), "nobody else");

@@ -2,8 +2,8 @@
 
 use crate::scene::Scene;
 use crate::{
-    admission, command_line, edits, healing, isolation, lifecycle, limits, names, nodes,
-    permissions, refused, release, resources, short_pods, two_nodes,
+    admission, command_line, edits, healing, isolation, lifecycle, limits, names, necessities,
+    nodes, permissions, pod_security, refused, release, resources, short_pods, two_nodes,
 };
 
 /// A case: its name, which is also its namespace's, and what it does there.
@@ -78,6 +78,11 @@ const TOGETHER: &[Case] = &[
     ),
     ("roles-of-traceherd", permissions::of_traceherd_itself),
     ("roles-of-people", permissions::of_people),
+    ("nothing-in-vain", necessities::each_is_needed),
+    (
+        "pod-security",
+        pod_security::only_agents_need_a_privileged_namespace,
+    ),
 ];
 
 const ALONE: &[Case] = &[
@@ -94,6 +99,9 @@ const ALONE: &[Case] = &[
     ("definitions-deleted", release::the_definitions_are_deleted),
     ("uninstalled", release::nothing_stays_after_the_release),
 ];
+
+/// Of what all the others did.
+pub const AT_THE_END: &[Case] = &[("rights-are-used", permissions::are_all_used)];
 
 const TWO_NODES: &[Case] = &[
     ("both-nodes-report", two_nodes::both_report),

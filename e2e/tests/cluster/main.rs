@@ -14,8 +14,10 @@ mod lifecycle;
 mod limits;
 mod manifests;
 mod names;
+mod necessities;
 mod nodes;
 mod permissions;
+mod pod_security;
 mod refused;
 mod release;
 mod resources;
@@ -45,7 +47,9 @@ fn main() -> ExitCode {
     let (together, alone) = cases::of(nodes);
     let stage = Shared::default();
     let mut failed = false;
-    for (cases, at_once) in [(together, AT_ONCE), (alone, 1)] {
+    let whole = nodes == 1 && arguments.filter.is_none() && arguments.skip.is_empty();
+    let at_the_end = if whole { cases::AT_THE_END } else { &[] };
+    for (cases, at_once) in [(together, AT_ONCE), (alone, 1), (at_the_end, 1)] {
         let mut arguments = arguments.clone();
         arguments.test_threads = Some(at_once);
         let trials = cases.iter().map(|case| trial(case, nodes, &stage));

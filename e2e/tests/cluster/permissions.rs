@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::identity::{AGENT, OPERATOR, RELEASE};
 use crate::scene::Scene;
 
@@ -92,6 +94,60 @@ pub fn of_traceherd_itself(scene: &Scene) {
     }
     let at_home = [OPERATORS, OPERATORS_AT_HOME].concat();
     expect(scene, &operator, RELEASE, &at_home);
+}
+
+/// Every right was used in what went before, as the API server's audit log tells: what is granted
+/// in vain is seen here. What the tests did in the accounts' names does not count.
+pub fn are_all_used(scene: &Scene) {
+    let log = scene.cluster().folder().join("audit.json");
+    let operators = [OPERATORS, OPERATORS_AT_HOME].concat();
+    for (account, granted) in [(AGENT, AGENTS), (OPERATOR, &operators)] {
+        let mut granted = rights(granted);
+        for right in used(&std::fs::read_to_string(&log).unwrap(), account) {
+            granted.remove(&right);
+        }
+        assert_eq!(granted, BTreeSet::new(), "{account} never used");
+    }
+}
+
+/// A verb on a resource.
+type Right = (String, String);
+
+fn rights(rows: &[(&str, &str)]) -> BTreeSet<Right> {
+    let each = rows.iter().flat_map(|(resource, verbs)| {
+        // A name does not matter here.
+        let resource = resource.split(' ').next().unwrap_or_default();
+        words(verbs).map(move |verb| (resource.to_owned(), verb))
+    });
+    each.collect()
+}
+
+fn used<'l>(log: &'l str, account_name: &str) -> impl Iterator<Item = Right> + use<'l> {
+    let user = account(account_name);
+    let entries = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    entries
+        .filter(move |entry: &Value| {
+            entry["user"]["username"] == user
+                && !entry["userAgent"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .starts_with("kubectl")
+                && entry["responseStatus"]["code"]
+                    .as_u64()
+                    .is_some_and(|code| code < 400)
+        })
+        .map(|entry| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let of = &entry["objectRef"];
+            let mut resource = text(&of["resource"]);
+            for (separator, part) in [('.', "apiGroup"), ('/', "subresource")] {
+                if let Some(part) = of[part].as_str() {
+                    resource.push(separator);
+                    resource += part;
+                }
+            }
+            (resource, text(&entry["verb"]))
+        })
 }
 
 const ALL: &str = "create delete deletecollection get list patch update watch";
