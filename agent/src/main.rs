@@ -16,6 +16,7 @@ mod sources;
 mod stdout;
 mod summary;
 mod value;
+mod words;
 mod writer;
 
 use std::io::{self, IsTerminal};
