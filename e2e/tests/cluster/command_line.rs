@@ -109,7 +109,7 @@ pub fn short_pods_have_their_names(scene: &Scene) {
 /// A Trace without a cluster: the pods of its namespace, whatever others claim.
 pub fn a_trace_shows_its_namespace(scene: &Scene) {
     let other = format!("{}-b", scene.namespace);
-    scene.kubectl(&["create", "namespace", &other]).unwrap();
+    scene.make_namespace(&other);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("trace.yaml");
     let manifest = trace("t", "  selector: {podName: same}\n").replace(

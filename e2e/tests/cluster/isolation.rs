@@ -11,7 +11,7 @@ use crate::scene::{Scene, echoes};
 /// Whatever a pod of another namespace is called, labelled, or says of itself.
 pub fn a_trace_shows_no_other_namespace(scene: &Scene) {
     let other = format!("{}-b", scene.namespace);
-    scene.kubectl(&["create", "namespace", &other]).unwrap();
+    scene.make_namespace(&other);
     scene.accepted("all", "");
     scene.accepted("by-name", "  selector: {podName: same}\n");
     scene.accepted(
@@ -112,7 +112,7 @@ fn an_image_that_claims(scene: &Scene, uid: &str) -> &'static str {
 
 pub fn a_cluster_trace_follows_namespace_labels(scene: &Scene) {
     let other = format!("{}-b", scene.namespace);
-    scene.kubectl(&["create", "namespace", &other]).unwrap();
+    scene.make_namespace(&other);
     scene.pod("p", "web", &saying("here"));
     scene
         .apply_in(&other, &pod("p", "web", &saying("there")))

@@ -122,7 +122,7 @@ pub fn a_trace_created_again_starts_anew(scene: &Scene) {
 
 pub fn traces_of_the_same_name(scene: &Scene) {
     let other = format!("{}-b", scene.namespace);
-    scene.kubectl(&["create", "namespace", &other]).unwrap();
+    scene.make_namespace(&other);
     let name = "same-name";
     scene.trace(name, "");
     scene.apply_in(&other, &trace(name, "")).unwrap();

@@ -68,7 +68,7 @@ pub fn an_upgrade_over_a_running_trace(scene: &Scene) {
 
 pub fn a_namespace_is_deleted(scene: &Scene) {
     let other = format!("{}-b", scene.namespace);
-    scene.kubectl(&["create", "namespace", &other]).unwrap();
+    scene.make_namespace(&other);
     scene
         .apply_in(&other, &crate::manifests::pod("p", "web", &saying("on")))
         .unwrap();

@@ -27,8 +27,17 @@ impl Scene {
             stage,
             namespace: name.to_owned(),
         };
-        scene.kubectl(&["create", "namespace", name]).unwrap();
+        scene.make_namespace(name);
         scene
+    }
+
+    /// A namespace in which pods can be made.
+    pub fn make_namespace(&self, name: &str) {
+        self.kubectl(&["create", "namespace", name]).unwrap();
+        let account = ["get", "serviceaccount", "default"];
+        self.until(&format!("{name} has its service account"), || {
+            self.kubectl_in(name, &account).is_ok()
+        });
     }
 
     pub fn cluster(&self) -> &Cluster {
