@@ -265,7 +265,7 @@ pub fn reports_go_with_their_trace_and_their_namespace(scene: &Scene) {
     });
 
     let other = &format!("{}-b", scene.namespace);
-    scene.make_namespace(&other);
+    scene.make_namespace(other);
     let orphan = report("trace.gone.node", "gone", "u", "node");
     scene.apply_in(other, &orphan.to_string()).unwrap();
     let deleted = scene.kubectl(&["delete", "namespace", other, "--timeout=60s"]);
