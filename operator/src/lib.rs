@@ -1,7 +1,7 @@
 //! Traceherd's operator: judges traces, and sums up what the nodes report of them.
 //!
-//! [`decide`] is a function of what is there; everything else sees what is there ([`watch`]) and
-//! does what was decided ([`reconcile`]).
+//! [`decide`] is a function of what is there; everything else sees what is there (`watch`) and
+//! does what was decided (`reconcile`).
 
 mod cli;
 pub mod decide;

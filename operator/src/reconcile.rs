@@ -130,26 +130,27 @@ async fn act<K: AnyTrace>(trace: &K, context: &Context) -> Result<Action, Error>
         nodes: &context.fleet.now(),
         now: Timestamp::now(),
     });
+    let wait = context.wait(uid, &decision);
+    let again = match decision.change {
+        Change::Counts if !wait.is_zero() => sooner(Some(wait), decision.again),
+        Change::Counts | Change::Matters => {
+            let untold = context.write(trace, before, &decision.status).await?;
+            sooner(untold.then_some(UNTOLD), decision.again)
+        }
+        Change::None => decision.again,
+    };
     for report in &decision.delete {
         context.delete(namespace(metadata), report).await?;
     }
-    let wait = context.wait(uid, &decision);
-    let done = match decision.change {
-        Change::Counts if !wait.is_zero() => Action::requeue(sooner(wait, decision.again)),
-        Change::Counts | Change::Matters => context.write(trace, before, &decision.status).await?,
-        Change::None => decision
-            .again
-            .map_or_else(Action::await_change, Action::requeue),
-    };
     context
         .metrics
         .reconcile
         .observe(start.elapsed().as_secs_f64());
-    Ok(done)
+    Ok(again.map_or_else(Action::await_change, Action::requeue))
 }
 
-fn sooner(one: Duration, other: Option<Duration>) -> Duration {
-    other.map_or(one, |other| one.min(other))
+fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }
 
 impl Context {
@@ -167,21 +168,23 @@ impl Context {
             .wait(uid, bytes, self.fleet.agents(), Instant::now())
     }
 
-    /// Writes a status, and has noticed what changed with it.
+    /// Writes a status, and has noticed what changed with it. Tells whether there is another
+    /// version of the trace now, which the watch is still to tell.
     async fn write<K: AnyTrace>(
         &self,
         trace: &K,
         before: &TraceStatus,
         after: &TraceStatus,
-    ) -> Result<Action, Error> {
+    ) -> Result<bool, Error> {
         let metadata = trace.meta();
         let traces = K::within(self.client.clone(), namespace(metadata));
         match status::write(&traces, trace, after).await {
-            Ok(()) => {}
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
             // Written or deleted by somebody else: the watch will tell.
             Err(kube::Error::Api(refused)) if matches!(refused.code, 404 | 409) => {
                 self.metrics.conflicts.inc();
-                return Ok(Action::requeue(UNTOLD));
+                return Ok(true);
             }
             Err(error) => return Err(Error::Status(error)),
         }
@@ -202,7 +205,7 @@ impl Context {
                 debug!(%error, "cannot publish the Event {}", event.reason);
             }
         }
-        Ok(Action::requeue(UNTOLD))
+        Ok(true)
     }
 
     /// Deletes a report, and no other of its name, of a trace of `namespace`.

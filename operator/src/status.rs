@@ -10,12 +10,13 @@ use crate::kinds::AnyTrace;
 const MANAGER: &str = "traceherd-operator";
 
 /// Writes the status of the object that was seen, in the version that was seen, and of no other:
-/// what another operator wrote meanwhile is never written over.
+/// what another operator wrote meanwhile is never written over. Tells whether that made another
+/// version of it: what somebody else owns of a status stays as it is.
 pub async fn write<K: AnyTrace>(
     traces: &Api<K>,
     seen: &K,
     status: &TraceStatus,
-) -> Result<(), kube::Error> {
+) -> Result<bool, kube::Error> {
     let metadata = seen.meta();
     let name = metadata.name.as_deref().unwrap_or_default();
     let apply = json!({
@@ -29,9 +30,7 @@ pub async fn write<K: AnyTrace>(
         "status": status,
     });
     let params = PatchParams::apply(MANAGER).force();
-    // Only that it worked is wanted: the watch tells the rest.
-    let _: K = traces
-        .patch_status(name, &params, &Patch::Apply(apply))
-        .await?;
-    Ok(())
+    let patch = Patch::Apply(apply);
+    let written = traces.patch_status(name, &params, &patch).await?;
+    Ok(written.meta().resource_version != metadata.resource_version)
 }

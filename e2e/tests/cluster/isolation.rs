@@ -42,7 +42,7 @@ pub fn a_trace_shows_no_other_namespace(scene: &Scene) {
     theirs["securityContext"] = json!({"privileged": true});
     let claims = json!({"io.kubernetes.cri.sandbox-namespace": scene.namespace,
         "io.kubernetes.cri.sandbox-uid": uid, "io.kubernetes.pod.namespace": scene.namespace,
-        "kubernetes.io/config.hash": uid, "kubernetes.io/config.mirror": uid});
+        "kubernetes.io/config.hash": uid});
     let theirs = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "same", "annotations": claims, "labels": {"app": "same",
             "io.kubernetes.pod.namespace": scene.namespace, "io.kubernetes.pod.uid": uid}},

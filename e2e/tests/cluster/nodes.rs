@@ -43,7 +43,8 @@ fn heartbeat(scene: &Scene) {
         .output()
         .unwrap();
     let now = String::from_utf8_lossy(&now.stdout).trim().to_owned();
-    let patch = json!({"status": {"conditions": [{"type": "Ready", "status": "True",
+    let room = json!({"cpu": "4", "memory": "8Gi", "pods": "110"});
+    let patch = json!({"status": {"capacity": room, "allocatable": room, "conditions": [{"type": "Ready", "status": "True",
         "reason": "KubeletReady", "lastHeartbeatTime": now, "lastTransitionTime": now}]}});
     let patch = patch.to_string();
     scene

@@ -102,7 +102,7 @@ pub fn definitions_may_go_and_come_back(scene: &Scene) {
     scene
         .kubectl(&[&["delete", "crd"], &names[..]].concat())
         .unwrap();
-    std::thread::sleep(Duration::from_secs(15));
+    std::thread::sleep(Duration::from_secs(8));
     // Once for each watch, after the two lines of its start.
     let log = operator.log();
     assert!(log.len() <= 5, "{log:#?}");

@@ -29,10 +29,10 @@ pub fn at_rest_nothing_is_written(scene: &Scene) {
         phases.len() == TRACES && phases.iter().all(|phase| phase == "Running")
     });
     // What was on its way arrives.
-    std::thread::sleep(Duration::from_secs(8));
+    std::thread::sleep(Duration::from_secs(6));
     let all = || versions(scene, ".metadata.resourceVersion");
     let (before, writes) = (all(), operator.metric("status_writes_total"));
-    std::thread::sleep(Duration::from_secs(20));
+    std::thread::sleep(Duration::from_secs(12));
     assert_eq!(all(), before);
     assert_eq!(operator.metric("status_writes_total"), writes);
     assert_eq!(operator.metric("write_errors_total"), 0.0);
