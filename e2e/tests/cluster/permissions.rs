@@ -70,7 +70,7 @@ const AGENTS: &[(&str, &str)] = &[
 const OPERATORS: &[(&str, &str)] = &[
     ("clustertraces.traceherd.dev", "list watch"),
     ("clustertraces.traceherd.dev/status", "patch"),
-    ("events.events.k8s.io", "create patch"),
+    ("events.events.k8s.io", "create"),
     ("nodes", "list watch"),
     ("tracereports.traceherd.dev", "delete list watch"),
     ("traces.traceherd.dev", "list watch"),
@@ -124,7 +124,10 @@ fn rights(rows: &[(&str, &str)]) -> BTreeSet<Right> {
 
 fn used<'l>(log: &'l str, account_name: &str) -> impl Iterator<Item = Right> + use<'l> {
     let user = account(account_name);
-    let entries = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    // The last line may be on its way.
+    let entries = log
+        .lines()
+        .map_while(|line| serde_json::from_str(line).ok());
     entries
         .filter(move |entry: &Value| {
             entry["user"]["username"] == user
@@ -134,7 +137,7 @@ fn used<'l>(log: &'l str, account_name: &str) -> impl Iterator<Item = Right> + u
                     .starts_with("kubectl")
                 && entry["responseStatus"]["code"]
                     .as_u64()
-                    .is_some_and(|code| code < 400)
+                    .is_some_and(|code| code != 403)
         })
         .map(|entry| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
