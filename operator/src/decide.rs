@@ -158,12 +158,14 @@ pub fn decide(seen: Seen<'_>) -> Decision {
     }
 }
 
-/// The reports about a run, by node.
+/// The reports about a run, by node. One that is only just made says nothing yet.
 fn of_run<'a>(reports: &'a [Arc<Report>], run: Option<&str>) -> HashMap<&'a str, &'a Report> {
     let reports = reports
         .iter()
         .map(|report| (report.node.as_str(), &**report));
-    let of_run = |(_, report): &(&str, &Report)| report.status.run.as_deref() == run;
+    let of_run = |(_, report): &(&str, &Report)| {
+        report.status.phase.is_some() && report.status.run.as_deref() == run
+    };
     reports.filter(of_run).collect()
 }
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// What status writes may cost the API server, in bytes a second that it sends out.
 const BUDGET: u64 = 1 << 20;
+/// What a write costs besides what it sends: as much as sending so many bytes.
+const WRITE_BYTES: u64 = 8 << 10;
 /// What a write costs for every agent, which watches the traces' metadata only.
 const WATCHER_BYTES: u64 = 1_150;
 /// The shortest time between two writes of one trace's counts, and the longest.
@@ -18,7 +20,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub fn interval(bytes: usize, watchers: usize, traces: usize) -> Duration {
     // The answer to the write, and the watch of the operator.
     let ours = (bytes as u64).saturating_mul(2);
-    let cost = ours.saturating_add(WATCHER_BYTES.saturating_mul(watchers as u64));
+    let theirs = WATCHER_BYTES.saturating_mul(watchers as u64);
+    let cost = WRITE_BYTES.saturating_add(ours).saturating_add(theirs);
     let all = cost.saturating_mul(traces.max(1) as u64);
     let interval = Duration::from_millis(all.saturating_mul(1000) / BUDGET);
     interval.clamp(SHORTEST, LONGEST)
@@ -79,11 +82,12 @@ mod tests {
             (12_000, 3, 10, 500),
             (12_000, 10, 10, 500),
             // Many traces on a middling one, few on a large one.
-            (12_000, 50, 100, 7_772),
-            (12_000, 1_000, 1, 1_119),
-            (12_000, 5_000, 1, 5_506),
+            (3_000, 3, 100, 1_682),
+            (12_000, 50, 100, 8_553),
+            (12_000, 1_000, 1, 1_127),
+            (12_000, 5_000, 1, 5_514),
             // Never so long that nobody would believe it.
-            (12_000, 1_000, 100, 111_961),
+            (12_000, 1_000, 100, 112_742),
             (12_000, 5_000, 1_000, 300_000),
             (usize::MAX, usize::MAX, usize::MAX, 300_000),
             (0, 0, 0, 500),

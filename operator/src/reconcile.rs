@@ -22,8 +22,9 @@ use crate::watch::{FleetWatch, ReportsWatch, Subject};
 
 /// When to look again at what was just written, should the watch not tell.
 const UNTOLD: Duration = Duration::from_secs(5);
-/// When to try again what failed.
+/// When to try again what failed, and what was refused for a reason that will not pass soon.
 const RETRY: Duration = Duration::from_secs(5);
+const RETRY_REFUSED: Duration = Duration::from_secs(60);
 
 /// What looking at a trace takes.
 pub struct Context {
@@ -90,11 +91,17 @@ pub fn retry<K: AnyTrace>(trace: Arc<Guarded<K>>, error: &Error, context: Arc<Co
     let (Error::Status(source) | Error::Report { source, .. }) = error;
     let (namespace, name) = (namespace(trace.meta()), trace.name_any());
     match source {
-        kube::Error::Api(_) => warn!(kind = ?K::KIND, namespace, name, "{error}: {source}"),
+        kube::Error::Api(status) if status.code != 429 && status.code < 500 => {
+            let reason = &status.message;
+            warn!(kind = ?K::KIND, namespace, name, "{error}: {reason}");
+            Action::requeue(RETRY_REFUSED)
+        }
         // The API server is away: the watches say so, once.
-        _ => debug!(kind = ?K::KIND, namespace, name, "{error}: {source}"),
+        _ => {
+            debug!(kind = ?K::KIND, namespace, name, "{error}: {source}");
+            Action::requeue(RETRY)
+        }
     }
-    Action::requeue(RETRY)
 }
 
 async fn act<K: AnyTrace>(trace: &K, context: &Context) -> Result<Action, Error> {

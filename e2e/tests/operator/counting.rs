@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::process::Operator;
 use crate::scene::{HOME, Scene, agent, counts, report, trace};
 
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(5);
+const WHILE: Duration = Duration::from_secs(2);
 
 fn delivered(status: &Value) -> u64 {
     status["events"]["delivered"].as_u64().unwrap_or_default()
@@ -34,7 +35,7 @@ pub fn what_nodes_say_is_summed_up(scene: &Scene) {
 
     // Somebody deletes the report: nothing is forgotten, and nothing counted twice.
     scene.kubectl(&["delete", "tracereports", "--all"]).unwrap();
-    scene.never(SOON, "the total fell", || {
+    scene.never(WHILE, "the total fell", || {
         delivered(&scene.status("t")) != 4
     });
     scene.report("t", "node-1", json!({"events": counts(5, 2)}));
@@ -69,7 +70,7 @@ pub fn a_cluster_trace_is_told_of_at_home(scene: &Scene) {
     // The same, written where anybody may write.
     let said = json!({"events": counts(1_000, 0)});
     scene.say(&scene.namespace, &report, &about, said);
-    scene.never(SOON, "another namespace was believed", || {
+    scene.never(WHILE, "another namespace was believed", || {
         delivered(&scene.get("clustertrace", "t")["status"]) != 3
     });
     scene.kubectl(&["delete", "clustertrace", "t"]).unwrap();
@@ -107,12 +108,12 @@ pub fn what_no_agent_would_write_is_ignored(scene: &Scene) {
     ];
     let args = [&["patch", "trace", "other"], &how[..]].concat();
     scene.kubectl(&args).unwrap();
-    scene.never(SOON * 2, "it was believed", || {
+    scene.never(SOON, "it was believed", || {
         delivered(&scene.status("t")) != 0
     });
     assert!(operator.is_running());
     let writes = operator.metric("status_writes_total");
-    scene.never(SOON * 3, "it is written again and again", || {
+    scene.never(SOON, "it is written again and again", || {
         operator.metric("status_writes_total") > writes
     });
     assert_eq!(scene.status("other")["phase"], "Running");

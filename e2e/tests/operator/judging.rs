@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::process::Operator;
 use crate::scene::Scene;
 
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(5);
 
 pub fn a_trace_is_judged_at_once(scene: &Scene) {
     let operator = Operator::acting(scene, &[]);
     scene.trace("t", json!({}));
-    // The whole of kubectl's time is in it.
     scene.within(SOON, "it runs", || scene.status("t")["phase"] == "Running");
+    let trace = scene.get("trace", "t");
+    let made = second(scene, &trace["metadata"]["creationTimestamp"]);
+    let judged = second(
+        scene,
+        &trace["status"]["conditions"][0]["lastTransitionTime"],
+    );
+    assert!(judged - made <= 2, "{trace}");
     let ready = ["wait", "--for=condition=Ready", "trace/t", "--timeout=5s"];
     scene.kubectl(&ready).unwrap();
     let status = scene.status("t");
@@ -55,6 +61,13 @@ pub fn a_trace_is_judged_at_once(scene: &Scene) {
     assert_eq!(scene.events("t"), ["Started"]);
     assert_eq!(operator.metric("write_errors_total"), 0.0);
     assert_eq!(operator.log().len(), 2, "{:?}", operator.log());
+}
+
+/// A time of the API's in seconds.
+fn second(scene: &Scene, time: &Value) -> i64 {
+    let date = ["-d", time.as_str().unwrap(), "+%s"];
+    let second = scene.on_node("date", &date).output().unwrap().stdout;
+    String::from_utf8(second).unwrap().trim().parse().unwrap()
 }
 
 pub fn what_is_refused_says_why_and_heals(scene: &Scene) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::process::Operator;
 use crate::scene::{Scene, counts};
 
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(5);
 
 pub fn it_ends_and_runs_again(scene: &Scene) {
     let _operator = Operator::acting(scene, &[]);
@@ -26,7 +26,7 @@ pub fn it_ends_and_runs_again(scene: &Scene) {
 
     // An apply of the same, as GitOps does, begins nothing.
     scene.trace("t", spec("1"));
-    scene.never(SOON, "it ran again", || phase() != "Completed");
+    scene.never(SOON / 2, "it ran again", || phase() != "Completed");
 
     scene.trace("t", spec("2"));
     scene.within(SOON, "it runs again", || phase() == "Running");

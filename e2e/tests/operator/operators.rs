@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::process::Operator;
 use crate::scene::{self, HOME, Scene, agent, counts};
 
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(5);
 
 fn runs(scene: &Scene, trace: &str) -> bool {
     scene.status(trace)["phase"] == "Running"

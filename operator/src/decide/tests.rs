@@ -415,6 +415,15 @@ fn what_a_report_says_of_an_older_spec_decides_nothing() {
 }
 
 #[test]
+fn a_report_that_is_only_just_made_says_nothing() {
+    let mut world = World::new();
+    world.step();
+    world.reports = vec![report("a", 0)];
+    *world.says(0) = TraceReportStatus::default();
+    assert_eq!(world.look().change, Change::None);
+}
+
+#[test]
 fn some_nodes_that_fail_are_named() {
     let mut world = World::new();
     world.reports = vec![report("b", 0)];
