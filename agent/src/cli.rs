@@ -194,7 +194,7 @@ pub struct AgentArgs {
     /// What traces may ask for.
     #[command(flatten)]
     pub ceilings: CeilingArgs,
-    /// Replace what this regular expression matches in arguments by [redacted], in every output;
+    /// Replace what this regular expression matches in arguments by `[redacted]`, in every output;
     /// may be given again.
     #[arg(help_heading = CEILINGS, long, value_name = "REGEX", value_parser = pattern)]
     pub redact: Vec<Pattern>,

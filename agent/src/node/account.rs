@@ -83,6 +83,7 @@ mod tests {
             delivered: 40,
             suppressed: 6,
             lost: 4,
+            waiting: 20,
         };
         let before = EventCounts {
             observed: 10,

@@ -280,6 +280,11 @@ impl Herd {
             let Some(mut status) = self.status(which) else {
                 continue;
             };
+            // Nobody will be here to tell what becomes of what waits still.
+            let waits = |member: &Member| Some(member.run.as_ref()?.outlet.counts().waiting);
+            let waiting = self.members.get(which).and_then(waits).unwrap_or_default();
+            status.events.lost += waiting;
+            status.events.observed += waiting;
             let Some(member) = self.members.get(which) else {
                 continue;
             };
@@ -341,6 +346,7 @@ impl Run {
     /// Whether its outputs are done with all that the tracers delivered.
     fn is_drained(&self) -> bool {
         let counts = self.outlet.counts();
-        self.over || counts.delivered + counts.suppressed + counts.lost >= self.closed.delivered
+        let taken = counts.delivered + counts.suppressed + counts.lost;
+        counts.waiting == 0 && (self.over || taken >= self.closed.delivered)
     }
 }

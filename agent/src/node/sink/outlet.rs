@@ -45,7 +45,11 @@ pub struct Outlet {
     encoder: Encoder<ExecEvent>,
     limiter: DefaultDirectRateLimiter,
     state: Mutex<State>,
-    delivered: AtomicU64,
+    /// Delivered without the log.
+    unlogged: AtomicU64,
+    /// Given to the log, which has written or lost them, or will.
+    offered: AtomicU64,
+    logged: AtomicU64,
     suppressed: AtomicU64,
     lost: AtomicU64,
 }
@@ -68,6 +72,8 @@ pub struct OutletCounts {
     pub suppressed: u64,
     /// The log had no room for them, or could not be written.
     pub lost: u64,
+    /// They wait for the log.
+    pub waiting: u64,
 }
 
 /// Whether the trace goes on.
@@ -93,7 +99,9 @@ impl Outlet {
                 granted: 0,
                 latest: VecDeque::new(),
             }),
-            delivered: AtomicU64::new(0),
+            unlogged: AtomicU64::new(0),
+            offered: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
             suppressed: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         }
@@ -120,12 +128,15 @@ impl Outlet {
         self.state().had_enough()
     }
 
-    /// What became of the events until now. Those that wait for the log are in none of it.
+    /// What became of the events until now.
     pub fn counts(&self) -> OutletCounts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (logged, lost) = (read(&self.logged), read(&self.lost));
         OutletCounts {
-            delivered: self.delivered.load(Ordering::Relaxed),
-            suppressed: self.suppressed.load(Ordering::Relaxed),
-            lost: self.lost.load(Ordering::Relaxed),
+            delivered: read(&self.unlogged) + logged,
+            suppressed: read(&self.suppressed),
+            lost,
+            waiting: read(&self.offered).saturating_sub(logged + lost),
         }
     }
 
@@ -146,7 +157,7 @@ impl Outlet {
             taken += 1;
             if !state.outputs.log {
                 state.granted += 1;
-                self.delivered.fetch_add(1, Ordering::Relaxed);
+                self.unlogged.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             if self.limiter.check().is_err() {
@@ -154,6 +165,7 @@ impl Outlet {
                 continue;
             }
             state.granted += 1;
+            self.offered.fetch_add(1, Ordering::Relaxed);
             self.encoder.write(event, &mut lines.text);
             lines.events += 1;
             if lines.text.len() >= CHUNK {
@@ -182,7 +194,7 @@ impl Outlet {
 
     /// The log has written so many of its events.
     pub fn logged(&self, events: u64) {
-        self.delivered.fetch_add(events, Ordering::Relaxed);
+        self.logged.fetch_add(events, Ordering::Relaxed);
     }
 
     /// The log has not.

@@ -60,15 +60,21 @@ fn taken<K>(
             None
         }
         Event::InitApply(trace) => {
-            listing.extend(sighting(trace, kind));
+            let there = Some(trace).filter(|trace| !is_going(trace));
+            listing.extend(there.and_then(|trace| sighting(trace, kind)));
             None
         }
         Event::InitDone => Some(Fact::Traces(kind, std::mem::take(listing))),
-        Event::Apply(trace) => sighting(trace, kind).map(Fact::Trace),
-        Event::Delete(trace) => {
+        Event::Apply(trace) if !is_going(&trace) => sighting(trace, kind).map(Fact::Trace),
+        Event::Apply(trace) | Event::Delete(trace) => {
             sighting(trace, kind).map(|seen| Fact::TraceGone(seen.which, seen.uid))
         }
     }
+}
+
+/// Whether it is deleted, and only waits for somebody's finalizer.
+fn is_going<K>(trace: &Metadata<K>) -> bool {
+    trace.metadata.deletion_timestamp.is_some()
 }
 
 fn sighting<K>(trace: Metadata<K>, kind: TraceKind) -> Option<Sighting> {
@@ -83,4 +89,58 @@ fn sighting<K>(trace: Metadata<K>, kind: TraceKind) -> Option<Sighting> {
         generation: metadata.generation.unwrap_or_default(),
         version: metadata.resource_version.unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+    use k8s_openapi::jiff::Timestamp;
+    use traceherd_crds::Trace;
+
+    use super::*;
+
+    fn trace(name: &str, going: bool) -> Metadata<Trace> {
+        Metadata {
+            types: None,
+            metadata: ObjectMeta {
+                name: Some(name.into()),
+                namespace: Some("shop".into()),
+                uid: Some(format!("uid-of-{name}")),
+                deletion_timestamp: going.then_some(Time(Timestamp::UNIX_EPOCH)),
+                ..ObjectMeta::default()
+            },
+            _phantom: std::marker::PhantomData,
+        }
+    }
+
+    #[test]
+    fn a_list_is_told_when_it_is_whole_and_without_what_is_deleted() {
+        let mut listing = Vec::new();
+        let mut take = |event| taken(event, TraceKind::Trace, &mut listing);
+        assert!(take(Event::Init).is_none());
+        assert!(take(Event::InitApply(trace("a", false))).is_none());
+        // The list breaks off, and begins anew.
+        assert!(take(Event::Init).is_none());
+        assert!(take(Event::InitApply(trace("b", false))).is_none());
+        assert!(take(Event::InitApply(trace("c", true))).is_none());
+        let Some(Fact::Traces(TraceKind::Trace, all)) = take(Event::InitDone) else {
+            panic!("no list");
+        };
+        let names: Vec<_> = all.iter().map(|seen| seen.which.name.as_str()).collect();
+        assert_eq!(names, ["b"]);
+    }
+
+    #[test]
+    fn what_is_deleted_is_gone_whatever_it_still_waits_for() {
+        let mut listing = Vec::new();
+        for (event, gone) in [
+            (Event::Apply(trace("a", false)), false),
+            (Event::Apply(trace("a", true)), true),
+            (Event::Delete(trace("a", false)), true),
+        ] {
+            let told = taken(event, TraceKind::Trace, &mut listing);
+            let is_gone = matches!(told, Some(Fact::TraceGone(_, uid)) if uid == "uid-of-a");
+            assert_eq!(is_gone, gone);
+        }
+    }
 }
