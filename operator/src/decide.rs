@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use traceherd_crds::{Ceilings, ClusterTraceSpec, TraceKind, TraceReportStatus, TraceStatus};
+use traceherd_crds::{
+    Ceilings, ClusterTraceSpec, Output, TraceKind, TraceReportStatus, TraceStatus,
+};
 
 pub use self::change::Change;
 use self::phase::Life;
@@ -126,7 +128,12 @@ pub fn decide(seen: Seen<'_>) -> Decision {
         |report: &Report| is_past || leaves_at(report, &seen).is_some_and(|at| at <= seen.now);
     counts::count(&mut status, &of_run, seen.reports, leaving);
     let told = of_run.values().flat_map(|report| &report.status.latest);
-    status.latest = latest::newest(status.latest.iter().chain(told));
+    // Who takes the events out of the status wants none to stay there.
+    status.latest = if wanted.spec.outputs.contains(&Output::Status) {
+        latest::newest(status.latest.iter().chain(told))
+    } else {
+        Vec::new()
+    };
     let judged = conditions::Judged {
         phase,
         refusal: refusal.as_deref(),

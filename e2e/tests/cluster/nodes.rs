@@ -160,6 +160,7 @@ pub fn a_second_node_counts(scene: &Scene) {
 
     // It is removed while tracing: its report goes, what it told stays told, once.
     let before = delivered();
+    say_ready(scene, false);
     scene.kubectl(&["delete", "node", NODE]).unwrap();
     scene.until("it is no longer desired", || nodes()["desired"] == 1);
     scene.until("its report is deleted", || {

@@ -596,3 +596,16 @@ fn the_newest_events_are_few_and_small() {
     world.step();
     assert_eq!(world.status.latest[0], event(80, "x"));
 }
+
+#[test]
+fn no_events_stay_in_a_status_that_is_to_have_none() {
+    let mut world = World::new();
+    world.reports = vec![report("a", 1)];
+    world.says(0).latest = vec![event(1, "x")];
+    world.step();
+    assert_eq!(world.status.latest.len(), 1);
+    // The report still has it: its node has not seen the edit.
+    world.wanted.spec.outputs = vec![Output::Log];
+    world.step();
+    assert_eq!(world.status.latest, Vec::new());
+}
