@@ -10,7 +10,7 @@ pub fn reason(error: &kube::Error) -> String {
 }
 
 /// An error with its causes, each once: some of them repeat what is below them.
-fn causes(error: &dyn std::error::Error) -> String {
+pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,5 +1,6 @@
 //! `traceherd check`: whether an installation works, tried from one of the cluster's pods.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 use traceherd_crds::{Condition, ConditionStatus, Trace, TraceStatus};
 
-use crate::answer::reason;
+use crate::answer::{causes, reason};
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::sources;
@@ -20,6 +21,8 @@ use crate::sources;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long one answer of the API server may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Characters of a program's name that the kernel keeps.
+const COMM: usize = 15;
 /// The trace ends by itself if this is killed, and is within any ceiling that makes sense.
 const LONGEST: &str = "1m";
 
@@ -28,9 +31,8 @@ const LONGEST: &str = "1m";
 /// # Errors
 /// What stands in the way.
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
-    sources::tokio()?
-        .block_on(run(args))
-        .map_err(Failure::Runtime)
+    let checked = sources::tokio()?.block_on(run(args));
+    checked.map_err(|error| Failure::Runtime(anyhow!(causes(error.as_ref()))))
 }
 
 async fn run(args: &CheckArgs) -> anyhow::Result<()> {
@@ -87,9 +89,10 @@ fn trace(name: &str, args: &CheckArgs) -> anyhow::Result<Trace> {
 /// Executes itself until the status shows it.
 async fn seen(traces: &Api<Trace>, name: &str, args: &CheckArgs) -> anyhow::Result<()> {
     let begun = Instant::now();
+    let myself = std::env::current_exe().context("cannot find this program's file")?;
+    let comm = comm(&myself);
     loop {
-        let myself = std::env::current_exe().context("cannot find this program's file")?;
-        let ran = Command::new(myself).arg("--version").output();
+        let ran = Command::new(&myself).arg("--version").output();
         ran.context("cannot execute this program again")?;
         sleep(LOOK).await;
         // An API server that is away for a moment is asked again.
@@ -104,7 +107,7 @@ async fn seen(traces: &Api<Trace>, name: &str, args: &CheckArgs) -> anyhow::Resu
             ));
         }
         let mine = |event: &&traceherd_crds::EventSummary| {
-            event.pod == args.pod_name && event.namespace == args.namespace
+            event.pod == args.pod_name && event.namespace == args.namespace && event.comm == comm
         };
         if let Some(event) = status.latest.iter().find(mine) {
             println!(
@@ -116,6 +119,12 @@ async fn seen(traces: &Api<Trace>, name: &str, args: &CheckArgs) -> anyhow::Resu
             return Ok(());
         }
     }
+}
+
+/// What the kernel calls a program of that file.
+fn comm(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.chars().take(COMM).collect()
 }
 
 fn stalled(status: &TraceStatus) -> Option<&Condition> {

@@ -43,6 +43,7 @@ use self::metrics::{Numbers, Probe};
 use self::redact::Redactor;
 use self::sink::{Log, Printing};
 use self::watch::FirstList;
+use crate::answer::causes;
 use crate::cli::{AgentArgs, CeilingArgs, Runtimes};
 use crate::failure::Failure;
 use crate::signals::Signals;
@@ -63,7 +64,7 @@ const LOG: Duration = Duration::from_secs(1);
 pub fn agent(args: AgentArgs, runtimes: &Runtimes) -> Result<(), Failure> {
     let ran = sources::tokio()?.block_on(run(args, runtimes));
     ran.map_err(|error| {
-        let error = format!("{error:#}");
+        let error = causes(error.as_ref());
         tracing::error!(error, "the agent cannot run");
         Failure::Told
     })

@@ -284,7 +284,7 @@ impl Member {
     /// Takes over the report that is there.
     pub(super) fn adopt(&mut self, status: TraceReportStatus, settings: &Settings, now: Timestamp) {
         if let Some(run) = &mut self.run {
-            run.resume(&status, settings, now);
+            run.resume(&status, &settings.epoch, settings.overlaps, now);
         }
         self.report.object = Object::Present;
         self.report.told = Some(status);

@@ -13,7 +13,6 @@ use super::super::read::Read;
 use super::super::report::Object;
 use super::super::sink::{Outlet, OutletCounts};
 use super::super::watch::{Pause, Sighting};
-use super::Settings;
 
 /// See the module.
 pub struct Member {
@@ -161,17 +160,125 @@ impl Run {
     }
 
     /// Goes on where an earlier agent's report of the run ends.
-    pub fn resume(&mut self, report: &TraceReportStatus, settings: &Settings, now: Timestamp) {
+    /// `epoch` is this agent's; `was_there`: the earlier one still was when it began.
+    pub fn resume(
+        &mut self,
+        report: &TraceReportStatus,
+        epoch: &str,
+        was_there: bool,
+        now: Timestamp,
+    ) {
         // What this very agent told is nothing that was before it.
         if std::mem::replace(&mut self.is_before_known, true)
             || report.run != self.name
-            || report.epoch == settings.epoch
+            || report.epoch == epoch
         {
             return;
         }
-        self.before = Before::of(report, settings.overlaps, now);
+        self.before = Before::of(report, was_there, now);
         self.over |= report.phase == Some(NodePhase::Completed);
         self.outlet
             .resume(report.events.delivered, report.latest.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use traceherd_crds::{EventCounts, RateLimit, TraceKind};
+
+    use super::super::super::redact::Redactor;
+    use super::super::super::sink::{Log, Printing};
+    use super::super::super::which::Which;
+    use super::*;
+
+    fn run(name: &str, max_events: u64) -> Run {
+        let (log, _) = Log::start(|_| Ok(())).unwrap();
+        let limit = RateLimit {
+            events_per_second: 1,
+            burst: 1,
+        };
+        let printing = Printing::new(Redactor::default(), log, limit);
+        let which = Which {
+            kind: TraceKind::ClusterTrace,
+            namespace: String::new(),
+            name: "shells".into(),
+        };
+        let outputs = Outputs {
+            max_events: Some(max_events),
+            ..Outputs::default()
+        };
+        let outlet = Arc::new(Outlet::new(&which, outputs, &printing));
+        Run::new(Some(name.into()), Timestamp::UNIX_EPOCH, outlet)
+    }
+
+    fn report(run: &str, epoch: &str, phase: NodePhase) -> TraceReportStatus {
+        TraceReportStatus {
+            run: Some(run.into()),
+            epoch: epoch.into(),
+            phase: Some(phase),
+            events: EventCounts {
+                observed: 5,
+                delivered: 5,
+                ..EventCounts::default()
+            },
+            ..TraceReportStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_run_goes_on_where_an_earlier_agent_left_it() {
+        use NodePhase::{Completed, Running};
+        for (what, left, delivered, gaps, over, enough) in [
+            ("it ran", report("1", "old", Running), 5, 1, false, true),
+            (
+                "it was over",
+                report("1", "old", Completed),
+                5,
+                0,
+                true,
+                true,
+            ),
+            (
+                "another run",
+                report("0", "old", Completed),
+                0,
+                0,
+                false,
+                false,
+            ),
+            (
+                "its own report",
+                report("1", "this", Running),
+                0,
+                0,
+                false,
+                false,
+            ),
+        ] {
+            let mut run = run("1", 5);
+            run.resume(&left, "this", false, Timestamp::UNIX_EPOCH);
+            let found = (run.before.events.delivered, run.before.gaps, run.over);
+            assert_eq!(found, (delivered, gaps, over), "{what}");
+            assert_eq!(run.outlet.had_enough(), enough, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_was_before_is_taken_over_once() {
+        let mut known = run("1", 100);
+        for _ in 0..2 {
+            let left = report("1", "old", NodePhase::Running);
+            known.resume(&left, "this", false, Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!((known.before.events.delivered, known.before.gaps), (5, 1));
+        let mut new = run("2", 100);
+        new.is_before_known = true;
+        new.resume(
+            &report("2", "other", NodePhase::Running),
+            "this",
+            false,
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(new.before, Before::default());
     }
 }
