@@ -129,7 +129,8 @@ pub fn decide(seen: Seen<'_>) -> Decision {
     counts::count(&mut status, &of_run, seen.reports, leaving);
     let told = of_run.values().flat_map(|report| &report.status.latest);
     // Who takes the events out of the status wants none to stay there.
-    status.latest = if wanted.spec.outputs.contains(&Output::Status) {
+    let shows = wanted.spec.outputs.contains(&Output::Status) && wanted.spec.status_events > 0;
+    status.latest = if shows {
         latest::newest(status.latest.iter().chain(told))
     } else {
         Vec::new()

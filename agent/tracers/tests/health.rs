@@ -62,7 +62,9 @@ async fn an_idle_reader_is_seen_to_live_and_costs_next_to_nothing() {
         let mut oldest = Duration::ZERO;
         while began.elapsed() < Duration::from_secs(4) {
             let ring = stage.tracers.ring();
-            assert_eq!((ring.live, ring.used_bytes), (live, 0));
+            assert_eq!(ring.live, live);
+            // Of cgroups that others make, one or another may wait to be read.
+            assert!(ring.used_bytes < if live { 1 << 16 } else { 1 });
             assert_eq!(ring.size_bytes, 2 << 20);
             oldest = oldest.max(ring.last_read);
             thread::sleep(Duration::from_millis(100));
@@ -76,7 +78,8 @@ async fn an_idle_reader_is_seen_to_live_and_costs_next_to_nothing() {
         // Without optimisation; with it a third of that.
         assert!(share < 0.01, "{share}");
     };
-    watch(false, Duration::from_secs(1));
+    // A busy machine may let it wait; without looking it would be seconds.
+    watch(false, Duration::from_secs(2));
     let none = TraceSpec {
         selector: Selector {
             no_containers: true,
@@ -85,7 +88,7 @@ async fn an_idle_reader_is_seen_to_live_and_costs_next_to_nothing() {
         ..TraceSpec::default()
     };
     let _events = stage.tracers.add("none", none).await.unwrap();
-    watch(true, Duration::from_millis(500));
+    watch(true, Duration::from_secs(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +132,7 @@ async fn a_reader_that_is_stuck_shows_and_so_does_one_that_is_gone() {
     hold.store(false, Ordering::Relaxed);
     stage.tracers.flush().await;
     let again = stage.tracers.ring();
-    assert!(again.last_read < Duration::from_secs(1), "{again:?}");
+    assert!(again.last_read < stuck.last_read, "{again:?}");
     assert!(stage.tracers.counts("host").unwrap().delivered >= 20);
 
     die.store(true, Ordering::Relaxed);

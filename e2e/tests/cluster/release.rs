@@ -1,30 +1,12 @@
 //! The release: upgraded, taken away, installed again.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use traceherd_e2e::{kernel, process};
+use traceherd_e2e::kernel;
 
 use crate::identity::RELEASE;
 use crate::manifests::{cluster_trace, saying, trace};
 use crate::scene::Scene;
-
-/// The eBPF programs that the agents hold.
-fn programs(scene: &Scene) -> BTreeSet<u32> {
-    let agents = scene
-        .list_in(RELEASE, "pods")
-        .into_iter()
-        .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "agent");
-    let held = agents.flat_map(|pod| {
-        let id = pod["status"]["containerStatuses"][0]["containerID"]
-            .as_str()
-            .unwrap();
-        let id = id.trim_start_matches("containerd://");
-        let pid = process::of_container(id).expect("the agent's process");
-        kernel::programs(pid).unwrap()
-    });
-    held.collect()
-}
 
 pub fn an_upgrade_over_a_running_trace(scene: &Scene) {
     scene.pod(
@@ -96,7 +78,7 @@ pub fn the_definitions_are_deleted(scene: &Scene) {
             "delete",
             "crd",
             "-l",
-            "app.kubernetes.io/name=traceherd",
+            "app.kubernetes.io/part-of=traceherd",
             "--timeout=60s",
         ])
         .unwrap();
@@ -127,7 +109,7 @@ pub fn nothing_stays_after_the_release(scene: &Scene) {
         .apply(&cluster_trace("kept", "  outputs: [Status]\n"))
         .unwrap();
     scene.until("it traces", || scene.echoed("t", "on").len() > 3);
-    let attached = programs(scene);
+    let attached = scene.stage.programs();
     assert!(!attached.is_empty());
     let uninstalled = scene
         .on_node(

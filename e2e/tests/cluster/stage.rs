@@ -1,22 +1,29 @@
 //! The cluster that all cases share, with Traceherd installed.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use traceherd_e2e::{AgentLog, Cluster, programs};
+use traceherd_e2e::{AgentLog, Cluster, kernel, process, programs};
+
+use crate::identity::RELEASE;
 
 pub struct Stage {
     pub cluster: Cluster,
     pub log: Mutex<AgentLog>,
+    host: Host,
 }
 
 impl Stage {
     /// A cluster, and the release on it.
     pub fn set(nodes: u32) -> Self {
+        let host = Host::now();
         let cluster = Cluster::start(nodes).expect("a cluster");
         let stage = Self {
             log: Mutex::new(AgentLog::new(&cluster)),
             cluster,
+            host,
         };
         stage.deploy(&[]);
         stage
@@ -49,23 +56,72 @@ impl Stage {
         kubectl(&["get", "pods", "-A", "-o", "wide"]) + &kubectl(&logs)
     }
 
-    /// Takes it down, and looks whether anything is left.
+    /// Takes it down, half dead as it would be after a crash, and looks whether anything is left.
     pub fn strike(self) {
         let strange = self.log.lock().unwrap().strange().to_vec();
-        let cgroup = self.cluster.cgroup();
-        let folder = self.cluster.folder();
+        let programs = self.programs();
+        let (cgroup, folder) = (self.cluster.cgroup(), self.cluster.folder());
+        for daemon in ["kubelet-node-1", "containerd-node-1", "apiserver", "etcd"] {
+            self.cluster.kill_daemon(daemon).unwrap();
+        }
         drop(self.cluster);
-        let left = left_behind(&cgroup);
-        assert!(
-            left.is_empty() && !folder.exists(),
-            "left behind: {left:?} {folder:?}"
-        );
+        let mut left = left_of_cgroups(&cgroup);
+        left.extend(folder.exists().then_some(folder));
+        assert!(left.is_empty(), "left behind: {left:?}");
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+        assert!(!mounts.contains(&cgroup), "left behind: {mounts}");
+        assert_eq!(self.host, Host::now(), "the host's own network changed");
+        let loaded: Vec<_> = programs
+            .into_iter()
+            .filter(|&id| kernel::is_loaded(id))
+            .collect();
+        assert!(loaded.is_empty(), "eBPF programs are left: {loaded:?}");
         assert!(strange.is_empty(), "neither events nor JSON: {strange:#?}");
+    }
+
+    /// The eBPF programs that the agents hold.
+    pub fn programs(&self) -> BTreeSet<u32> {
+        let agents = [
+            "get",
+            "pods",
+            "-n",
+            RELEASE,
+            "-l",
+            "app.kubernetes.io/component=agent",
+            "-o",
+            "jsonpath={.items[*].status.containerStatuses[0].containerID}",
+        ];
+        let containers = self.cluster.kubectl(&agents).unwrap();
+        let held = containers.split_whitespace().flat_map(|container| {
+            let id = container.trim_start_matches("containerd://");
+            let pid = process::of_container(id).expect("the agent's process");
+            kernel::programs(pid).unwrap()
+        });
+        held.collect()
     }
 }
 
-/// Cgroups of that name, in any hierarchy. Processes and mounts cannot be without.
-fn left_behind(cgroup: &str) -> Vec<PathBuf> {
+/// What a cluster must not touch.
+#[derive(Debug, Eq, PartialEq)]
+struct Host {
+    interfaces: BTreeSet<OsString>,
+    firewall: String,
+}
+
+impl Host {
+    fn now() -> Self {
+        let interfaces = std::fs::read_dir("/sys/class/net").unwrap();
+        // Which of iptables' tables there are. A kernel without any has no such file.
+        let firewall = std::fs::read_to_string("/proc/net/ip_tables_names");
+        Self {
+            interfaces: interfaces.flatten().map(|each| each.file_name()).collect(),
+            firewall: firewall.unwrap_or_default(),
+        }
+    }
+}
+
+/// Cgroups of that name, in any hierarchy. Processes cannot be without.
+fn left_of_cgroups(cgroup: &str) -> Vec<PathBuf> {
     let hierarchies = std::fs::read_dir("/sys/fs/cgroup")
         .into_iter()
         .flatten()

@@ -608,4 +608,10 @@ fn no_events_stay_in_a_status_that_is_to_have_none() {
     world.wanted.spec.outputs = vec![Output::Log];
     world.step();
     assert_eq!(world.status.latest, Vec::new());
+    world.wanted.spec.outputs = vec![Output::Status];
+    world.step();
+    assert_eq!(world.status.latest.len(), 1);
+    world.wanted.spec.status_events = 0;
+    world.step();
+    assert_eq!(world.status.latest, Vec::new());
 }

@@ -57,7 +57,7 @@ pub struct Written {
 /// Reports that are written at the end, at once, and how long that may take.
 const LAST_AT_ONCE: usize = 8;
 const LAST: Duration = Duration::from_secs(3);
-/// How long the outputs may take at the end with what they have.
+/// How long the outputs, and reports that are being written, may take at the end.
 const DRAIN: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -263,8 +263,13 @@ impl Herd {
         for which in &running {
             self.stop(which).await;
         }
-        let drained = |run: &Run| run.is_drained();
+        // What is being written goes first: it may be the very object that is written next.
         let begun = Instant::now();
+        let left = || DRAIN.saturating_sub(begun.elapsed());
+        while let Ok(Some(written)) = timeout(left(), self.writes.next()).await {
+            self.written(written);
+        }
+        let drained = |run: &Run| run.is_drained();
         while begun.elapsed() < DRAIN {
             let mut runs = self
                 .members
