@@ -54,6 +54,8 @@ pub struct Written {
     outcome: Outcome,
 }
 
+/// When it is looked again whether an earlier trace's report is gone.
+const IN_THE_WAY: Duration = Duration::from_secs(1);
 /// Reports that are written at the end, at once, and how long that may take.
 const LAST_AT_ONCE: usize = 8;
 const LAST: Duration = Duration::from_secs(3);
@@ -216,9 +218,16 @@ impl Herd {
                 let status = found.status.unwrap_or_default();
                 return member.adopt(status, &self.settings, Timestamp::now());
             }
+            // An earlier trace's report goes by itself, and one that somebody deleted is made again.
             Outcome::InTheWay => {
-                report.object = Object::Unknown;
-                "an earlier trace's report is still there".to_owned()
+                report.not_before = Some(Instant::now() + IN_THE_WAY);
+                report.due = true;
+                return;
+            }
+            Outcome::Failed(Object::Absent, _) => {
+                report.object = Object::Absent;
+                report.due = true;
+                return;
             }
             Outcome::Failed(object, error) => {
                 report.object = object;
