@@ -50,7 +50,7 @@ impl Plan {
             max_events: args.max_events,
             duration: args.duration,
             suspended: false,
-            notes: Vec::new(),
+            notes: notes::of_options(&args.selection),
         }
     }
 
@@ -87,7 +87,7 @@ impl Plan {
             max_events: spec.max_events_per_node,
             duration: spec.duration.map(Duration::from),
             suspended: spec.suspend,
-            notes: notes::notes(manifest),
+            notes: notes::of_manifest(manifest),
         })
     }
 
@@ -140,7 +140,6 @@ fn selector(wanted: &ClusterTraceSelector) -> Selector {
         names: wanted.container_names.clone(),
         exclude_names: wanted.exclude_container_names.clone(),
         namespaces: wanted.namespaces.clone(),
-        exclude_namespaces: Vec::new(),
         pods: wanted.pod_name.iter().cloned().collect(),
         labels: labels.match_labels,
         label_expressions: labels

@@ -17,8 +17,6 @@ pub struct Selector {
     pub exclude_names: Vec<String>,
     /// The namespace of the container's pod is one of these.
     pub namespaces: Vec<String>,
-    /// The namespace of the container's pod is none of these.
-    pub exclude_namespaces: Vec<String>,
     /// The name of the container's pod is one of these.
     pub pods: Vec<String>,
     /// The pod's labels, or without a pod the container's own, have each of these.
@@ -56,6 +54,15 @@ pub enum LabelOperator {
 }
 
 impl Selector {
+    /// The containers of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            names: vec![name.to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// True when the container is selected, as far as it is known.
     #[must_use]
     pub fn matches(&self, container: &Container) -> bool {
@@ -67,7 +74,6 @@ impl Selector {
         among(&self.names, container.name.as_deref())
             && not_among(&self.exclude_names, container.name.as_deref())
             && among(&self.namespaces, namespace)
-            && not_among(&self.exclude_namespaces, namespace)
             && among(&self.pods, pod.map(|pod| pod.name.as_str()))
             && self.matches_labels(container)
             && self.matches_image(container)
@@ -77,16 +83,6 @@ impl Selector {
     #[must_use]
     pub fn matches_host(&self) -> bool {
         self.host
-    }
-
-    /// False when every container is selected, whatever is known of it.
-    #[must_use]
-    pub fn needs_metadata(&self) -> bool {
-        let every = Self {
-            host: self.host,
-            ..Self::default()
-        };
-        *self != every
     }
 
     fn matches_labels(&self, container: &Container) -> bool {
@@ -195,10 +191,6 @@ mod tests {
             namespaces: words(list),
             ..every()
         };
-        let not_in = |list| Selector {
-            exclude_namespaces: words(list),
-            ..every()
-        };
         let pods = |list| Selector {
             pods: words(list),
             ..every()
@@ -213,6 +205,7 @@ mod tests {
         };
         let table = [
             (every(), true),
+            (Selector::named("web"), true),
             (names(&["web"]), true),
             (names(&["other", "web"]), true),
             (names(&["we"]), false),
@@ -221,8 +214,6 @@ mod tests {
             (not(&["sidecar"]), true),
             (spaces(&["shop"]), true),
             (spaces(&["default"]), false),
-            (not_in(&["kube-system"]), true),
-            (not_in(&["shop"]), false),
             (pods(&["cart-0"]), true),
             (pods(&["cart-1"]), false),
             (labelled(&[("app", "cart")]), true),
@@ -300,13 +291,6 @@ mod tests {
             host: true,
             ..every()
         };
-        assert!(host.matches_host() && host.matches(&web()) && !host.needs_metadata());
-        assert!(
-            Selector {
-                names: words(&["web"]),
-                ..every()
-            }
-            .needs_metadata()
-        );
+        assert!(host.matches_host() && host.matches(&web()));
     }
 }
