@@ -17,7 +17,7 @@ pub struct Line {
     #[column(width = 10, max_width = 10)]
     runtime: Option<String>,
     /// The container's id.
-    #[column(width = 12, min_width = 12, max_width = 64, ellipsis = none)]
+    #[column(width = 12, fixed, ellipsis = none)]
     id: String,
     /// The Kubernetes namespace of its pod.
     #[column(width = 16)]
@@ -97,6 +97,26 @@ mod tests {
     use traceherd_containers::{Pod, Runtime};
 
     use super::*;
+
+    #[test]
+    fn ids_are_short_in_a_table_whoever_reads_it() {
+        let container = Arc::new(Container {
+            id: "0123456789abcdef".repeat(4),
+            ..Container::default()
+        });
+        let line = Line::of(&Change::Added(container));
+        for width in [None, Some(80), Some(500)] {
+            let columns = Line::columns().select("id,sandbox").unwrap();
+            let mut table = Table::new(&columns);
+            table.fit(width);
+            let mut text = String::new();
+            table.write_header(&mut text);
+            table.write_row(&line, &mut text);
+            let rows: Vec<_> = text.lines().collect();
+            assert!(rows[1].starts_with("0123456789ab "), "{width:?}: {text}");
+            assert_eq!(rows[0].find("SANDBOX"), rows[1].find("false"), "{text}");
+        }
+    }
 
     #[test]
     fn a_container_is_one_line() {
