@@ -1,6 +1,7 @@
 //! Field types that are a column by themselves.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
@@ -13,8 +14,8 @@ use crate::value::{Kind, Value};
 
 /// A type that a field of an event can have without saying more.
 ///
-/// Numbers, `bool`, text, paths, [`SystemTime`], IP addresses, and options, references, smart
-/// pointers and lists of them. `Vec<u8>` and `[u8]` are one value of untrusted bytes, not a list of
+/// Numbers, `bool`, text, paths, [`SystemTime`], IP addresses, maps from text to text, and options,
+/// references, smart pointers and lists of them. `Vec<u8>` and `[u8]` are one value of untrusted bytes, not a list of
 /// numbers; `Vec<Vec<u8>>` is a list of such values.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a column by itself",
@@ -96,6 +97,16 @@ impl ColumnValue for u8 {
 
     fn list(list: &[Self]) -> Value<'_> {
         Value::Bytes(Cow::Borrowed(list))
+    }
+}
+
+impl ColumnValue for BTreeMap<String, String> {
+    const KIND: Kind = Kind::Text;
+    fn value(&self) -> Value<'_> {
+        let pairs = self
+            .iter()
+            .map(|(key, value)| (Cow::Borrowed(key.as_str()), Cow::Borrowed(value.as_str())));
+        Value::Map(pairs.collect())
     }
 }
 
@@ -183,6 +194,11 @@ mod tests {
             &Ipv4Addr::LOCALHOST,
             Kind::Text,
             Value::Text("127.0.0.1".into()),
+        );
+        case(
+            &BTreeMap::from([("app".to_owned(), "web".to_owned())]),
+            Kind::Text,
+            Value::Map(vec![("app".into(), "web".into())]),
         );
         let moment = UNIX_EPOCH + Duration::from_nanos(5);
         case(&moment, Kind::Time, Value::Time(5));

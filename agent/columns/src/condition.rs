@@ -1,12 +1,13 @@
 //! One condition of a filter: what follows the column's name.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use regex::bytes::Regex;
 
 use crate::set::NameError;
 use crate::time;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, pair_text};
 
 /// What a value is held against.
 #[derive(Debug)]
@@ -114,6 +115,7 @@ impl Check {
         match self {
             Check::Empty => match value {
                 Value::List(list) => list.is_empty(),
+                Value::Map(map) => map.is_empty(),
                 _ => value.plain().is_empty(),
             },
             Check::Equal(operand) => match value {
@@ -121,19 +123,29 @@ impl Check {
                     list.iter().any(|element| self.holds(element))
                         || *value.plain() == *operand.text.as_bytes()
                 }
+                Value::Map(map) => self.holds_for_a_pair(map),
                 _ => operand.compared_to(value) == Some(Ordering::Equal),
             },
             Check::Regex(regex) => match value {
                 Value::List(list) => {
                     list.iter().any(|element| self.holds(element)) || regex.is_match(&value.plain())
                 }
+                Value::Map(map) => self.holds_for_a_pair(map),
                 _ => regex.is_match(&value.plain()),
             },
             Check::Compare(accept, operand) => match value {
                 Value::List(list) => list.iter().any(|element| self.holds(element)),
+                Value::Map(map) => self.holds_for_a_pair(map),
                 _ => operand.compared_to(value).is_some_and(accept),
             },
         }
+    }
+}
+
+impl Check {
+    fn holds_for_a_pair(&self, map: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+        map.iter()
+            .any(|pair| self.holds(&Value::Text(pair_text(pair).into())))
     }
 }
 
@@ -171,7 +183,7 @@ impl Operand {
     /// How `value` stands to the operand; nothing where the two cannot be compared.
     fn compared_to(&self, value: &Value<'_>) -> Option<Ordering> {
         match value {
-            Value::Null | Value::List(_) => None,
+            Value::Null | Value::List(_) | Value::Map(_) => None,
             Value::Bool(b) => self.bool.map(|operand| b.cmp(&operand)),
             Value::Time(nanos) => self.time.map(|operand| nanos.cmp(&operand)),
             Value::Float(n) => self.float.and_then(|operand| n.partial_cmp(&operand)),

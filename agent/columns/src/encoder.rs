@@ -26,6 +26,8 @@ pub enum Encoding {
 /// something the bytes stand exactly in `<name>_base64` beside it (for a list: every element).
 /// Control characters are escaped, so a record may be shown on a terminal.
 pub struct Encoder<T> {
+    /// What every record begins with, as it is written.
+    constants: Vec<Box<str>>,
     columns: Vec<(Box<str>, Column<T>)>,
     encoding: Encoding,
 }
@@ -37,7 +39,49 @@ impl<T> Encoder<T> {
             .iter()
             .map(|column| (key(column.name, encoding), column.clone()))
             .collect();
-        Self { columns, encoding }
+        Self {
+            constants: Vec::new(),
+            columns,
+            encoding,
+        }
+    }
+
+    /// Begins every record with this, after what was given before: the name of a trace, say. It is
+    /// encoded here, once. A column of that name is left out.
+    pub fn constant(mut self, name: &str, value: &Value<'_>) -> Self {
+        self.columns.retain(|(_, column)| column.name != name);
+        if value.is_nothing() {
+            return self;
+        }
+        self.push_constant(&key(name, self.encoding), |encoding, out| match encoding {
+            Encoding::Json => json::write_value(value, None, out),
+            Encoding::JsonPretty => json::write_value(value, Some(4), out),
+            Encoding::Yaml => {
+                yaml::write_value(value, out);
+                // Each member begins the line that it stands on.
+                out.pop();
+            }
+        });
+        if json::loses(value) {
+            self.push_constant(
+                &exact_key(name, self.encoding),
+                |encoding, out| match encoding {
+                    Encoding::Json => json::write_base64(value, None, out),
+                    Encoding::JsonPretty => json::write_base64(value, Some(4), out),
+                    Encoding::Yaml => {
+                        out.push(' ');
+                        json::write_base64(value, None, out);
+                    }
+                },
+            );
+        }
+        self
+    }
+
+    fn push_constant(&mut self, key: &str, write: impl FnOnce(Encoding, &mut String)) {
+        let mut member = key.to_owned();
+        write(self.encoding, &mut member);
+        self.constants.push(member.into());
     }
 
     /// Appends the record of an event, with a newline at its end.
@@ -60,6 +104,9 @@ impl<T> Encoder<T> {
             out.push_str(key);
         };
         out.push('{');
+        for constant in &self.constants {
+            member(constant, out);
+        }
         for (key, column) in &self.columns {
             let value = column.value(event);
             if value.is_nothing() {
@@ -81,6 +128,10 @@ impl<T> Encoder<T> {
     fn write_yaml(&self, event: &T, out: &mut String) {
         out.push_str("---");
         let start = out.len();
+        for constant in &self.constants {
+            out.push('\n');
+            out.push_str(constant);
+        }
         for (key, column) in &self.columns {
             let value = column.value(event);
             if value.is_nothing() {

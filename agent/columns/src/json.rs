@@ -1,5 +1,7 @@
 //! Values as JSON, written straight into a buffer.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -7,16 +9,17 @@ use crate::escape;
 use crate::time;
 use crate::value::Value;
 
-/// Appends a value. With `indent`, the spaces before what stands in a list, a list takes one line
-/// for each element.
+/// Appends a value. With `indent`, the spaces before what stands in a list or map, it takes one
+/// line for each element.
 pub fn write_value(value: &Value<'_>, indent: Option<usize>, out: &mut String) {
     match value {
         Value::List(list) => write_list(list, indent, out, &write_value),
+        Value::Map(map) => write_map(map, indent, out),
         _ => write_scalar(value, out),
     }
 }
 
-/// Appends a value that is not a list.
+/// Appends a value that is neither a list nor a map.
 pub fn write_scalar(value: &Value<'_>, out: &mut String) {
     match value {
         Value::Bool(true) => out.push_str("true"),
@@ -24,12 +27,8 @@ pub fn write_scalar(value: &Value<'_>, out: &mut String) {
         Value::Int(n) => out.push_str(itoa::Buffer::new().format(*n)),
         Value::UInt(n) => out.push_str(itoa::Buffer::new().format(*n)),
         Value::Float(n) if n.is_finite() => out.push_str(zmij::Buffer::new().format_finite(*n)),
-        Value::Null | Value::Float(_) | Value::List(_) => out.push_str("null"),
-        Value::Text(text) => {
-            out.push('"');
-            write_escaped(text, out);
-            out.push('"');
-        }
+        Value::Null | Value::Float(_) | Value::List(_) | Value::Map(_) => out.push_str("null"),
+        Value::Text(text) => write_string(text, out),
         Value::Bytes(bytes) => {
             out.push('"');
             for chunk in bytes.utf8_chunks() {
@@ -67,6 +66,29 @@ pub fn write_base64(value: &Value<'_>, indent: Option<usize>, out: &mut String) 
             out.push('"');
         }
     }
+}
+
+fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    write_escaped(text, out);
+    out.push('"');
+}
+
+fn write_map(map: &[(Cow<'_, str>, Cow<'_, str>)], indent: Option<usize>, out: &mut String) {
+    out.push('{');
+    for (i, (key, value)) in map.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        new_line(indent, out);
+        write_string(key, out);
+        out.push_str(if indent.is_some() { ": " } else { ":" });
+        write_string(value, out);
+    }
+    if !map.is_empty() {
+        new_line(indent.map(|spaces| spaces.saturating_sub(2)), out);
+    }
+    out.push('}');
 }
 
 type Write = dyn Fn(&Value<'_>, Option<usize>, &mut String);
@@ -163,6 +185,14 @@ mod tests {
             (Value::Bytes(b"a\xffb".as_slice().into()), "\"a\u{fffd}b\""),
             (Value::List(vec![]), "[]"),
             (Value::List(vec![Value::Int(1), Value::Null]), "[1,null]"),
+            (Value::Map(vec![]), "{}"),
+            (
+                Value::Map(vec![
+                    ("app".into(), "web".into()),
+                    ("a\"b".into(), "\u{1b}".into()),
+                ]),
+                r#"{"app":"web","a\"b":"\u001b"}"#,
+            ),
         ];
         for (value, expected) in cases {
             assert_eq!(json(&value), expected);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::escape;
 use crate::time;
-use crate::value::Value;
+use crate::value::{Value, pair_text};
 
 /// Appends the value, safe for a terminal; `precision` is the number of a float's decimals.
 pub fn write_text(value: &Value<'_>, precision: Option<u8>, out: &mut String) {
@@ -32,6 +32,14 @@ pub fn write_text(value: &Value<'_>, precision: Option<u8>, out: &mut String) {
                 write_element(element, precision, out);
             }
         }
+        Value::Map(map) => {
+            for (i, pair) in map.iter().enumerate() {
+                if i > 0 {
+                    out.push(' ');
+                }
+                write_element(&Value::Text(pair_text(pair).into()), precision, out);
+            }
+        }
     }
 }
 
@@ -40,7 +48,7 @@ fn write_element(element: &Value<'_>, precision: Option<u8>, out: &mut String) {
     let quoted = match element {
         Value::Text(text) => needs_quotes(text.as_bytes()),
         Value::Bytes(bytes) => needs_quotes(bytes),
-        Value::List(_) => {
+        Value::List(_) | Value::Map(_) => {
             out.push('[');
             write_text(element, precision, out);
             out.push(']');
@@ -113,6 +121,11 @@ mod tests {
             let list = list.iter().map(|e| Value::Bytes((*e).into())).collect();
             assert_eq!(text(&Value::List(list), None), expected);
         }
+        let map = Value::Map(vec![
+            ("app".into(), "web".into()),
+            ("note".into(), "a b".into()),
+        ]);
+        assert_eq!(text(&map, None), "app=web \"note=a b\"");
         let nested = Value::List(vec![Value::List(vec![Value::Int(1), Value::Int(2)])]);
         assert_eq!(text(&nested, None), "[1 2]");
     }

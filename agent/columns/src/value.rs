@@ -24,6 +24,9 @@ pub enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
     /// Several values, such as a command line's arguments.
     List(Vec<Value<'a>>),
+    /// Text by keys, such as labels. A table shows `key=value` after `key=value`, and a filter looks
+    /// at each.
+    Map(Vec<(Cow<'a, str>, Cow<'a, str>)>),
     /// A moment: wall-clock nanoseconds since 1970-01-01T00:00:00Z.
     Time(u64),
 }
@@ -47,7 +50,7 @@ pub enum Kind {
 
 impl Value<'_> {
     /// A total order: nothing first, then booleans, numbers by their value, moments, text by its
-    /// bytes, lists element by element.
+    /// bytes, lists element by element, maps likewise.
     pub fn compare(&self, other: &Value<'_>) -> Ordering {
         match (self, other) {
             (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
@@ -57,6 +60,7 @@ impl Value<'_> {
                 let different = pairs.into_iter().find(|order| order.is_ne());
                 different.unwrap_or_else(|| a.len().cmp(&b.len()))
             }
+            (Value::Map(a), Value::Map(b)) => a.cmp(b),
             _ => match (self.number(), other.number()) {
                 (Some((a, exact_a)), Some((b, exact_b))) => {
                     a.total_cmp(&b).then(exact_a.cmp(&exact_b))
@@ -88,6 +92,10 @@ impl Value<'_> {
             Value::List(list) => {
                 let elements: Vec<_> = list.iter().map(Value::plain).collect();
                 Cow::Owned(elements.join(&b' '))
+            }
+            Value::Map(map) => {
+                let pairs: Vec<String> = map.iter().map(|pair| pair_text(pair)).collect();
+                Cow::Owned(pairs.join(" ").into_bytes())
             }
         }
     }
@@ -128,8 +136,14 @@ impl Value<'_> {
             Value::Time(_) => 3,
             Value::Text(_) | Value::Bytes(_) => 4,
             Value::List(_) => 5,
+            Value::Map(_) => 6,
         }
     }
+}
+
+/// A pair of a map's, as people write it.
+pub(crate) fn pair_text((key, value): &(Cow<'_, str>, Cow<'_, str>)) -> String {
+    format!("{key}={value}")
 }
 
 #[cfg(test)]
@@ -160,6 +174,9 @@ mod tests {
             Value::List(vec![Value::UInt(1)]),
             Value::List(vec![Value::UInt(1), Value::UInt(0)]),
             Value::List(vec![Value::UInt(2)]),
+            Value::Map(vec![]),
+            Value::Map(vec![("a".into(), "b".into())]),
+            Value::Map(vec![("a".into(), "c".into())]),
         ];
         for (i, a) in ascending.iter().enumerate() {
             for (j, b) in ascending.iter().enumerate() {
@@ -172,6 +189,8 @@ mod tests {
     fn plain_text_is_what_one_would_type() {
         let list = Value::List(vec![Value::Text("ls".into()), Value::Int(-1), Value::Null]);
         assert_eq!(&*list.plain(), b"ls -1 ");
+        let map = Value::Map(vec![("app".into(), "web".into()), ("x".into(), "".into())]);
+        assert_eq!(&*map.plain(), b"app=web x=");
         assert_eq!(&*Value::Float(1.5).plain(), b"1.5");
         assert_eq!(&*Value::Time(0).plain(), b"1970-01-01T00:00:00.000000000Z");
     }

@@ -17,6 +17,16 @@ pub fn write_value(value: &Value<'_>, out: &mut String) {
                 out.push('\n');
             }
         }
+        Value::Map(map) if !map.is_empty() => {
+            out.push('\n');
+            for (key, value) in map {
+                out.push_str("  ");
+                write_text(key, out);
+                out.push_str(": ");
+                write_text(value, out);
+                out.push('\n');
+            }
+        }
         _ => {
             out.push(' ');
             write_element(value, out);
@@ -25,12 +35,20 @@ pub fn write_value(value: &Value<'_>, out: &mut String) {
     }
 }
 
-/// Appends a key or a scalar; a list within a list stands in brackets.
+/// Appends a key or a scalar; a list or a map within a list stands in brackets.
 pub fn write_element(value: &Value<'_>, out: &mut String) {
     match value {
-        Value::Text(text) if is_plain(text.as_bytes()) => out.push_str(text),
+        Value::Text(text) => write_text(text, out),
         Value::Bytes(bytes) if is_plain(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
         _ => json::write_value(value, None, out),
+    }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    if is_plain(text.as_bytes()) {
+        out.push_str(text);
+    } else {
+        json::write_value(&Value::Text(text.into()), None, out);
     }
 }
 
@@ -70,6 +88,24 @@ mod tests {
             write_element(&Value::Text(text.into()), &mut out);
             assert_eq!(out, expected);
         }
+    }
+
+    #[test]
+    fn a_map_comes_back() {
+        let pairs = [("app", "web"), ("a/b.c", "true"), ("no", "x: y"), ("e", "")];
+        let map = pairs
+            .map(|(key, value)| (key.into(), value.into()))
+            .to_vec();
+        let mut out = String::from("labels:");
+        write_value(&Value::Map(map), &mut out);
+        let back: std::collections::HashMap<String, std::collections::HashMap<String, String>> =
+            serde_yaml::from_str(&out).unwrap();
+        let expected = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(back["labels"], expected.into(), "{out}");
+
+        let mut out = String::from("labels:");
+        write_value(&Value::Map(Vec::new()), &mut out);
+        assert_eq!(out, "labels: {}\n");
     }
 
     proptest! {

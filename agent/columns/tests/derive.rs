@@ -275,6 +275,39 @@ fn a_filter_goes_to_other_threads() {
 }
 
 #[test]
+fn every_record_begins_with_the_constants() {
+    let set = Event::columns().select("pid,image").unwrap();
+    let written = |encoding| {
+        let encoder = Encoder::new(&set, encoding)
+            .constant("trace", &Value::Text("shop/shells".into()))
+            .constant("none", &Value::Null)
+            // In the place of the column.
+            .constant("pid", &Value::UInt(7))
+            .constant("raw", &Value::Bytes(b"\xff".as_slice().into()));
+        let mut out = String::new();
+        encoder.write(&event(), &mut out);
+        encoder.write(&Event::default(), &mut out);
+        out
+    };
+    let start = "{\"trace\":\"shop/shells\",\"pid\":7,\"raw\":\"\u{fffd}\",\"raw_base64\":\"/w==\"";
+    let expected = format!("{start},\"image\":\"nginx\"}}\n{start}}}\n");
+    assert_eq!(written(Encoding::Json), expected);
+    let lines = [
+        "{",
+        "\"trace\": \"shop/shells\",",
+        "\"pid\": 7,",
+        "\"raw\": \"\u{fffd}\",",
+        "\"raw_base64\": \"/w==\"",
+    ];
+    let start = lines.join("\n  ");
+    let expected = format!("{start},\n  \"image\": \"nginx\"\n}}\n{start}\n}}\n");
+    assert_eq!(written(Encoding::JsonPretty), expected);
+    let start = "---\ntrace: shop/shells\npid: 7\nraw: \"\u{fffd}\"\nraw_base64: \"/w==\"\n";
+    let expected = format!("{start}image: nginx\n{start}");
+    assert_eq!(written(Encoding::Yaml), expected);
+}
+
+#[test]
 fn sorting_is_stable_and_by_several_columns() {
     let set = Event::columns();
     let made = |pid, load: f64, count| Event {

@@ -1,6 +1,7 @@
 //! Choosing a collection's sources, and starting it.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Builder {
     hierarchy: Option<Hierarchy>,
     scan: bool,
     kernel: bool,
+    pods: bool,
+    cgroup_root: Option<String>,
 }
 
 /// A collection could not be started.
@@ -45,6 +48,19 @@ pub enum StartError {
     /// There is no cgroup hierarchy to tell containers apart by.
     #[error("start the container collection: no cgroup hierarchy")]
     Hierarchy(#[from] HierarchyError),
+    /// The cgroup that was given as this node's is not there.
+    #[error(
+        "no cgroup `{path}` at {}: give the path, from there, of the cgroup that is this node's own",
+        mount_point.display()
+    )]
+    Root {
+        /// Its path.
+        path: String,
+        /// Where the hierarchy is mounted.
+        mount_point: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
 }
 
 impl Builder {
@@ -94,11 +110,30 @@ impl Builder {
         self
     }
 
+    /// The API server's word on this node's pods will be given to [`ContainerCollection::pods`].
+    /// A new container that its runtime says is of a pod is told when that has confirmed the pod,
+    /// or has not within 2 seconds; a later word updates it.
+    #[must_use]
+    pub fn pods(mut self) -> Self {
+        self.pods = true;
+        self
+    }
+
+    /// Only the cgroup at this path of the hierarchy, and what is below it, is this node's:
+    /// where several nodes share one kernel, each has one of its own. The default is the
+    /// hierarchy's root.
+    #[must_use]
+    pub fn cgroup_root(mut self, path: impl Into<String>) -> Self {
+        self.cgroup_root = Some(path.into());
+        self
+    }
+
     /// Starts the collection in the current tokio runtime, and waits until what runs now is in
-    /// it: a few milliseconds, or 6 seconds at most with a runtime that does not answer.
+    /// it: a few milliseconds, or 6 seconds at most with a runtime that does not answer. What
+    /// waits for a pod's confirmation follows later.
     ///
     /// # Errors
-    /// When no cgroup hierarchy is usable.
+    /// When no cgroup hierarchy is usable, or has no such cgroup as was given as this node's.
     ///
     /// # Panics
     /// Outside of a tokio runtime with its io and time drivers enabled.
@@ -107,6 +142,14 @@ impl Builder {
             Some(hierarchy) => hierarchy,
             None => Hierarchy::detect()?,
         };
+        let path = self.cgroup_root.unwrap_or_else(|| "/".to_owned());
+        let root = hierarchy
+            .cgroup_at(&path)
+            .map_err(|source| StartError::Root {
+                path,
+                mount_point: hierarchy.mount_point.clone(),
+                source,
+            })?;
         let (questions, asked) = mpsc::unbounded_channel();
         let (watched, processes) = mpsc::unbounded_channel();
         let (probes, probed) = mpsc::unbounded_channel();
@@ -115,7 +158,7 @@ impl Builder {
             watched,
             probes,
         };
-        let shared = Arc::new(Shared::new(hierarchy, errands));
+        let shared = Arc::new(Shared::new(hierarchy, root, self.pods, errands));
 
         let (sender, events) = mpsc::channel::<SourceEvent>(EVENTS);
         let mut sources = BTreeSet::new();
@@ -156,8 +199,8 @@ impl Builder {
         if self.scan {
             scan(&shared).await;
         }
-        let mut pending = shared.pending.subscribe();
-        let _ = timeout(PATIENCE, pending.wait_for(|pending| *pending == 0)).await;
+        let mut unanswered = shared.unanswered.subscribe();
+        let _ = timeout(PATIENCE, unanswered.wait_for(|left| *left == 0)).await;
         Ok(collection)
     }
 }

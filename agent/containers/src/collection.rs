@@ -7,11 +7,12 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use crate::builder::Builder;
-use crate::cgroup::CgroupId;
+use crate::cgroup::{Cgroup, CgroupId};
 use crate::change::CgroupChange;
 use crate::container::Container;
 use crate::feed::CgroupFeed;
 use crate::hierarchy::Hierarchy;
+use crate::pods::PodFeed;
 use crate::shared::Shared;
 use crate::subscription::{Subscription, WatchGuard};
 
@@ -57,6 +58,13 @@ impl ContainerCollection {
         &self.shared.hierarchy
     }
 
+    /// The cgroup that is this node's own: the hierarchy's root, or what
+    /// [`Builder::cgroup_root`] gave. What lies outside of it is another node's.
+    #[must_use]
+    pub fn root(&self) -> &Cgroup {
+        &self.shared.root
+    }
+
     /// Every container that runs, sandboxes included.
     #[must_use]
     pub fn containers(&self) -> Vec<Arc<Container>> {
@@ -88,6 +96,15 @@ impl ContainerCollection {
     pub fn watch_cgroups(&self, callback: impl FnMut(CgroupChange) + Send + 'static) -> WatchGuard {
         let number = self.shared.watch(Box::new(callback));
         WatchGuard::new(&self.shared, number)
+    }
+
+    /// Where the API server's word on this node's pods goes in. Say [`Builder::pods`] when
+    /// starting a collection that will be told.
+    #[must_use]
+    pub fn pods(&self) -> PodFeed {
+        PodFeed {
+            shared: self.shared.clone(),
+        }
     }
 
     /// Where the kernel's cgroup events go in. Say [`Builder::kernel`] when starting a

@@ -38,7 +38,7 @@ pub struct Container {
     pub sandbox: bool,
     /// containerd's namespace: `moby` for docker, `k8s.io` for Kubernetes.
     pub runtime_namespace: Option<String>,
-    /// The Kubernetes pod that the runtime says it belongs to.
+    /// The Kubernetes pod that it belongs to.
     pub pod: Option<Pod>,
     /// Which source told each field.
     pub origins: Origins,
@@ -101,7 +101,7 @@ pub struct Namespaces {
     pub cgroup: u64,
 }
 
-/// A Kubernetes pod, as a runtime's labels and annotations tell it.
+/// A Kubernetes pod, as a runtime's labels and annotations tell it, or the API server.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Pod {
     /// The pod's namespace.
@@ -116,6 +116,10 @@ pub struct Pod {
     pub owner: Option<Owner>,
     /// The container's name in its pod; `None` for the sandbox.
     pub container: Option<String>,
+    /// True when the API server knows a pod of this uid on this node, and everything but the
+    /// container's name is as the API server has it. Otherwise it is what the runtime says, which
+    /// other people's labels may have made it say.
+    pub confirmed: bool,
 }
 
 /// The object that controls a pod.

@@ -4,6 +4,7 @@ use crate::cgroup::Cgroup;
 use crate::container::{Container, Pod, Runtime};
 use crate::facts::{Facts, Source};
 use crate::origins::Origins;
+use crate::pods::PodFacts;
 use crate::process::Process;
 use crate::shape::shape;
 
@@ -140,6 +141,21 @@ pub(crate) fn merge(cgroup: Option<&Cgroup>, all: &[Evidence]) -> Container {
         pod: value(pod),
         origins,
     }
+}
+
+/// The API server knows the pod that is claimed for the container. The claim alone tells the
+/// container's name in it.
+pub(crate) fn confirm(container: &mut Container, claim: &Pod, pod: &PodFacts) {
+    container.pod = Some(Pod {
+        namespace: pod.namespace.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        labels: Some(pod.labels.clone()),
+        owner: pod.owner.clone(),
+        container: claim.container.clone(),
+        confirmed: true,
+    });
+    container.origins.pod = Some(Source::Kubernetes);
 }
 
 type Told<T> = Option<(T, Source)>;

@@ -23,6 +23,8 @@ pub enum Source {
     Containerd,
     /// runc or crun seen through fanotify.
     RuncFanotify,
+    /// The Kubernetes API server, as a [`PodFeed`](crate::PodFeed) tells it.
+    Kubernetes,
 }
 
 impl fmt::Display for Source {
@@ -35,6 +37,7 @@ impl fmt::Display for Source {
             Source::Docker => "docker",
             Source::Containerd => "containerd",
             Source::RuncFanotify => "runc fanotify",
+            Source::Kubernetes => "kubernetes",
         })
     }
 }

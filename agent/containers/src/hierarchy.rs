@@ -84,10 +84,10 @@ impl Hierarchy {
         if !metadata.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        let trimmed = path.trim_matches('/');
+        let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         Ok(Cgroup {
             id: CgroupId(metadata.ino()),
-            path: format!("/{trimmed}"),
+            path: format!("/{}", names.join("/")),
         })
     }
 
@@ -108,7 +108,9 @@ impl Hierarchy {
             CgroupVersion::V2 => line.hierarchy == 0,
             CgroupVersion::V1 { controller } => line.controllers.contains(controller),
         });
+        // What is still `..` lies outside of what is mounted.
         line.and_then(|line| Some(line.pathname.strip_prefix(&self.outside)?.to_owned()))
+            .filter(|path| !path.starts_with("/.."))
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -127,7 +129,12 @@ impl Hierarchy {
     /// # Errors
     /// When the root cannot be read.
     pub fn walk(&self) -> io::Result<Vec<Cgroup>> {
-        let mut found = vec![self.root()?];
+        self.walk_from(&self.root()?)
+    }
+
+    /// As [`walk`](Self::walk), of `top` and what is below it.
+    pub(crate) fn walk_from(&self, top: &Cgroup) -> io::Result<Vec<Cgroup>> {
+        let mut found = vec![self.cgroup_at(&top.path)?];
         let mut next = 0;
         while let Some(parent) = found.get(next).cloned() {
             next += 1;

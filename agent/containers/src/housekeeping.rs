@@ -29,11 +29,11 @@ pub(crate) async fn rescan(shared: Arc<Shared>) {
 pub(crate) async fn scan(shared: &Arc<Shared>) {
     shared.apply(Input::ScanBegan);
     let walking = shared.clone();
-    match spawn_blocking(move || walking.hierarchy.walk()).await {
+    match spawn_blocking(move || walking.hierarchy.walk_from(&walking.root)).await {
         Ok(Ok(all)) => shared.apply(Input::Scanned(all)),
         Ok(Err(error)) => {
-            let at = shared.hierarchy.mount_point.display();
-            warn!(%error, "cannot read the cgroup hierarchy at {at}");
+            let (at, root) = (shared.hierarchy.mount_point.display(), &shared.root.path);
+            warn!(%error, "cannot read the cgroup `{root}` of the hierarchy at {at}");
         }
         Err(_stopped) => {}
     }

@@ -50,7 +50,9 @@ async fn take_in(shared: &Arc<Shared>, all: Vec<Facts>) {
     let locating = shared.clone();
     let located = spawn_blocking(move || {
         for facts in all {
-            locating.apply(locate(&locating.hierarchy, facts));
+            if let Some(input) = locate(&locating.hierarchy, &locating.root, facts) {
+                locating.apply(input);
+            }
         }
     });
     // It ends early only when the runtime shuts down.

@@ -5,20 +5,22 @@ use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::hierarchy::Hierarchy;
 use crate::process::{Process, ending};
-use crate::shape::{agrees, own_cgroup};
+use crate::shape::{agrees, below, own_cgroup};
 use crate::state::Input;
 
-/// What the word means for the collection. Reads `/proc` and cgroupfs.
-pub(crate) fn locate(hierarchy: &Hierarchy, facts: Facts) -> Input {
+/// What the word means for the collection; nothing for a container that runs outside of the
+/// cgroup `root`. Reads `/proc` and cgroupfs.
+pub(crate) fn locate(hierarchy: &Hierarchy, root: &Cgroup, facts: Facts) -> Option<Input> {
     let spec = facts.cgroup_path.clone();
     let said = facts.pid.map(|pid| (pid, hierarchy.path_of(pid)));
-    match said {
+    let input = match said {
         Some((pid, Ok(path))) => {
             let own = own_cgroup(spec.as_deref(), &facts.id, &path);
             let cgroup = own.and_then(|own| hierarchy.cgroup_at(own).ok());
             if own.is_none() && ending(pid) {
-                return said_only(facts);
+                return Some(said_only(facts));
             }
+            below(&root.path, &path)?;
             let evidence = Evidence {
                 facts,
                 process: Some(Process::read(pid)),
@@ -38,7 +40,8 @@ pub(crate) fn locate(hierarchy: &Hierarchy, facts: Facts) -> Input {
             },
             None => said_only(facts),
         },
-    }
+    };
+    Some(input)
 }
 
 /// A word on the container that `cgroup` is asked to be, with its process if that is in it.

@@ -159,6 +159,12 @@ async fn settle(
     } else {
         tell(&shared, &question, evidence, true);
     }
+    drop(turn);
+    let id = question.cgroup.id;
+    if shared.read(|state| state.may_await_pod(id)) {
+        sleep_until(deadline).await;
+        shared.apply(Input::Overdue(id));
+    }
 }
 
 fn tell(shared: &Shared, question: &Question, evidence: Vec<Evidence>, last: bool) {

@@ -27,6 +27,11 @@ pub struct Selector {
     /// `docker.io/library/nginx:1.25` is of), `repository:tag`, a digest (`sha256:…`) or
     /// `repository@digest`.
     pub images: Vec<String>,
+    /// The API server knows the container's pod ([`Pod::confirmed`](crate::Pod::confirmed)):
+    /// what a runtime or a label says of it does not suffice.
+    pub confirmed_pods: bool,
+    /// No container at all, whatever else is given.
+    pub no_containers: bool,
     /// The host's own processes too.
     pub host: bool,
 }
@@ -66,10 +71,13 @@ impl Selector {
     /// True when the container is selected, as far as it is known.
     #[must_use]
     pub fn matches(&self, container: &Container) -> bool {
-        if container.sandbox {
+        if container.sandbox || self.no_containers {
             return false;
         }
         let pod = container.pod.as_ref();
+        if self.confirmed_pods && !pod.is_some_and(|pod| pod.confirmed) {
+            return false;
+        }
         let namespace = pod.map(|pod| pod.namespace.as_str());
         among(&self.names, container.name.as_deref())
             && not_among(&self.exclude_names, container.name.as_deref())
@@ -277,6 +285,45 @@ mod tests {
         for (selector, container, expected) in table {
             assert_eq!(selector.matches(container), expected, "{selector:?}");
         }
+    }
+
+    #[test]
+    fn only_the_api_server_confirms_a_pod() {
+        let confirmed = Container {
+            pod: web().pod.map(|pod| Pod {
+                confirmed: true,
+                ..pod
+            }),
+            ..web()
+        };
+        let in_pods = Selector {
+            confirmed_pods: true,
+            ..every()
+        };
+        let elsewhere = Selector {
+            namespaces: words(&["default"]),
+            ..in_pods.clone()
+        };
+        let table = [
+            (&in_pods, &confirmed, true),
+            (&in_pods, &web(), false),
+            (&in_pods, &Container::default(), false),
+            (&elsewhere, &confirmed, false),
+        ];
+        for (selector, container, expected) in table {
+            assert_eq!(selector.matches(container), expected, "{selector:?}");
+        }
+    }
+
+    #[test]
+    fn no_container_is_none_and_leaves_the_host() {
+        let none = Selector {
+            no_containers: true,
+            host: true,
+            ..every()
+        };
+        assert!(!none.matches(&web()) && !none.matches(&Container::default()));
+        assert!(none.matches_host());
     }
 
     #[test]

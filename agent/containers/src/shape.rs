@@ -83,7 +83,17 @@ pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
         .map(move |(slash, _)| &path[..slash])
 }
 
-fn leaf(path: &str) -> &str {
+/// What of `path` lies below `root`, without a slash before it, and empty for the root itself;
+/// `None` for a path outside.
+pub(crate) fn below<'p>(root: &str, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix(root.trim_end_matches('/'))?;
+    if rest.is_empty() {
+        return Some(rest);
+    }
+    rest.strip_prefix('/')
+}
+
+pub(crate) fn leaf(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
@@ -177,6 +187,22 @@ mod tests {
         ];
         for (path, expected) in &table {
             assert_eq!(own_cgroup(None, &id, path), *expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_lies_below_a_root_is_told_by_whole_names() {
+        let table = [
+            ("/", "/", Some("")),
+            ("/", "/a/b", Some("a/b")),
+            ("/a", "/a", Some("")),
+            ("/a", "/a/b", Some("b")),
+            ("/a", "/ab", None),
+            ("/a", "/b", None),
+            ("/a", "/", None),
+        ];
+        for (root, path, expected) in table {
+            assert_eq!(below(root, path), expected, "{root} {path}");
         }
     }
 

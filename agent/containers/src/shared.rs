@@ -24,8 +24,10 @@ pub(crate) struct Shared {
     pub(crate) hierarchy: Hierarchy,
     /// Asks for a comparison with cgroupfs.
     pub(crate) rescan: Notify,
-    /// How many cgroups are pending.
-    pub(crate) pending: watch::Sender<usize>,
+    /// The cgroup that is this node's own.
+    pub(crate) root: Cgroup,
+    /// How many cgroups are pending while somebody may still say whose they are.
+    pub(crate) unanswered: watch::Sender<usize>,
     inner: Mutex<Inner>,
 }
 
@@ -38,13 +40,15 @@ struct Inner {
 }
 
 impl Shared {
-    pub(crate) fn new(hierarchy: Hierarchy, errands: Errands) -> Self {
+    pub(crate) fn new(hierarchy: Hierarchy, root: Cgroup, pods: bool, errands: Errands) -> Self {
+        let state = State::new(&root.path, pods);
         Self {
             hierarchy,
             rescan: Notify::new(),
-            pending: watch::Sender::new(0),
+            root,
+            unanswered: watch::Sender::new(0),
             inner: Mutex::new(Inner {
-                state: State::default(),
+                state,
                 errands: Some(errands),
                 watchers: Vec::new(),
                 next_watcher: 0,
@@ -80,9 +84,9 @@ impl Shared {
                 Output::Probe(cgroup) => drop(errands.probes.send(cgroup)),
             }
         }
-        let pending = state.pending();
-        self.pending
-            .send_if_modified(|told| std::mem::replace(told, pending) != pending);
+        let unanswered = state.unanswered();
+        self.unanswered
+            .send_if_modified(|told| std::mem::replace(told, unanswered) != unanswered);
     }
 
     pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {

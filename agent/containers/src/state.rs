@@ -8,6 +8,7 @@
 mod index;
 mod instance;
 mod messages;
+mod pods;
 mod runtimes;
 mod scan;
 #[cfg(test)]
@@ -19,12 +20,14 @@ use std::time::Instant;
 
 use crate::cgroup::{Cgroup, CgroupId};
 use crate::change::{CgroupChange, Change};
+use crate::claim::claim;
 use crate::container::Container;
 use crate::departed::Departed;
 use crate::evidence::{Evidence, names_finally};
-use crate::shape::shape;
+use crate::shape::{below, leaf, shape};
 use instance::Instance;
 pub(crate) use messages::{Input, Output, Question, Watched};
+use pods::Pods;
 use scan::Scan;
 
 /// How many nested cgroups are remembered, for events that were recorded before theirs was
@@ -40,14 +43,43 @@ enum Class {
     Inside(CgroupId),
 }
 
+impl Class {
+    /// The uid of the pod that the cgroup's container is said to be of.
+    fn claimed(&self) -> Option<&str> {
+        match self {
+            Self::Pending(pending) => pending.claimed.as_deref(),
+            Self::Container(instance) => instance.claimed.as_deref(),
+            Self::Host | Self::Inside(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Pending {
     evidence: Vec<Evidence>,
     /// Nobody else will answer.
     answered: bool,
+    /// The uid of the pod that it is said to be of.
+    claimed: Option<String>,
+    /// Its pod's confirmation is waited for no longer.
+    overdue: bool,
     /// Since when the cgroup is no more: a container may end before anyone has said its name, and
     /// what it did is still to be told under it.
     gone: Option<Instant>,
+}
+
+impl Pending {
+    /// True while it is worth waiting for the confirmation of its pod.
+    fn awaits_pod(&self, root: &str, path: &str, pods: &Pods) -> bool {
+        if self.overdue {
+            return false;
+        }
+        match claim(root, path, &self.evidence) {
+            Some(claim) => pods.find(claim).is_none(),
+            // Someone who is to be believed may still name it.
+            None => !self.answered && self.evidence.iter().any(|word| word.facts.pod.is_some()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -57,13 +89,19 @@ struct Entry {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
+    /// The path of the cgroup that is the host's own; what is neither it nor below it is another
+    /// node's.
+    root: String,
+    /// `None` where nobody will confirm pods.
+    pods: Option<Pods>,
     cgroups: HashMap<CgroupId, Entry>,
     by_path: BTreeMap<String, CgroupId>,
     /// Those of `cgroups` that are containers' own.
     containers: BTreeSet<CgroupId>,
-    pending: usize,
+    /// How many are pending and have not been answered.
+    unanswered: usize,
     inside: usize,
     homeless: BTreeMap<String, Instance>,
     departed: Departed,
@@ -71,6 +109,22 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Of the cgroups at and below the path `root`. With `confirms` somebody will tell of pods.
+    pub(crate) fn new(root: &str, confirms: bool) -> Self {
+        Self {
+            root: root.to_owned(),
+            pods: confirms.then(Pods::default),
+            cgroups: HashMap::new(),
+            by_path: BTreeMap::new(),
+            containers: BTreeSet::new(),
+            unanswered: 0,
+            inside: 0,
+            homeless: BTreeMap::new(),
+            departed: Departed::default(),
+            scan: None,
+        }
+    }
+
     /// One step.
     pub(crate) fn apply(&mut self, now: Instant, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
@@ -95,6 +149,10 @@ impl State {
             } => {
                 self.answered(cgroup, evidence, last, &mut out);
             }
+            Input::Overdue(id) => self.overdue(id, &mut out),
+            Input::PodsListed(all) => self.pods_listed(all, &mut out),
+            Input::PodSet(pod) => self.pod_set(pod, &mut out),
+            Input::PodRemoved(uid) => self.pod_removed(&uid),
             Input::Exited(watched) => self.exited(&watched, &mut out),
             Input::Ended { id, pid } => self.ended(&id, pid, &mut out),
             Input::Empty(id) => self.empty(id, &mut out),
@@ -125,9 +183,15 @@ impl State {
             .collect()
     }
 
-    /// How many cgroups are pending.
-    pub(crate) fn pending(&self) -> usize {
-        self.pending
+    /// How many cgroups are pending while somebody may still say whose they are.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// True while a cgroup may be waiting for its pod's confirmation.
+    pub(crate) fn may_await_pod(&self, id: CgroupId) -> bool {
+        let class = self.cgroups.get(&id).map(|entry| &entry.class);
+        self.pods.is_some() && matches!(class, Some(Class::Pending(_)))
     }
 
     /// The container that a cgroup is, or is in, or lately was.
@@ -158,11 +222,19 @@ impl State {
     fn created(
         &mut self,
         now: Instant,
-        cgroup: Cgroup,
+        mut cgroup: Cgroup,
         parent: Option<CgroupId>,
         creator: Option<u32>,
         out: &mut Vec<Output>,
     ) {
+        // The kernel tells paths from its own root; this process may see less of the hierarchy.
+        if let Some(above) = parent.and_then(|parent| self.cgroups.get(&parent)) {
+            let above = above.path.trim_end_matches('/');
+            cgroup.path = format!("{above}/{}", leaf(&cgroup.path));
+        }
+        if below(&self.root, &cgroup.path).is_none() {
+            return;
+        }
         if self.cgroups.contains_key(&cgroup.id) || self.departed.contains(cgroup.id) {
             return;
         }
@@ -180,7 +252,7 @@ impl State {
             out.push(Output::Cgroup(CgroupChange::Inside { cgroup, container }));
             return;
         }
-        if cgroup.path == "/" {
+        if cgroup.path == self.root {
             self.insert(&cgroup, Class::Host);
             out.push(Output::Cgroup(CgroupChange::Host(cgroup)));
             return;
@@ -243,6 +315,11 @@ impl State {
         if !named && !pending.answered {
             return;
         }
+        if let Some(pods) = &self.pods
+            && pending.awaits_pod(&self.root, path, pods)
+        {
+            return;
+        }
         let path = path.clone();
         let evidence = pending.evidence.clone();
         let answered = pending.answered;
@@ -285,7 +362,8 @@ impl State {
                 out.push(Output::Change(Change::Removed(instance.container.clone())));
             }
         }
-        let instance = Instance::new(Some(&cgroup), evidence);
+        let pods = self.pods.as_ref();
+        let instance = Instance::new(&self.root, Some(&cgroup), evidence, pods);
         let container = instance.container.clone();
         self.set(id, Class::Container(instance));
         let told = CgroupChange::Container(cgroup.clone(), container.clone());

@@ -32,7 +32,7 @@ pub use self::{
 };
 use crate::kernel::{
     programs::{Programs, ProgramsError},
-    ring::{Input, RingReader},
+    ring::{Input, RingReader, RingState},
 };
 
 /// How a [`TracerCollection`] is set up.
@@ -67,9 +67,6 @@ pub enum StartError {
     /// The programs.
     #[error(transparent)]
     Programs(#[from] ProgramsError),
-    /// The root of the cgroup hierarchy.
-    #[error("cannot read the root of the cgroup hierarchy")]
-    Root(#[source] io::Error),
     /// The thread that reads the ring.
     #[error("cannot start reading events")]
     Reader(#[source] io::Error),
@@ -116,12 +113,12 @@ impl TracerCollection {
     pub fn start(config: Config, containers: &ContainerCollection) -> Result<Self, StartError> {
         let hierarchy = containers.hierarchy();
         let (programs, ring) = Programs::load(hierarchy, config.ring_bytes)?;
-        let root = hierarchy.root().map_err(StartError::Root)?;
         let held = Held::new(Bounds {
             events: config.pending_events,
             bytes: 8 << 20,
             age: config.pending_age,
         });
+        let root = containers.root().clone();
         let core = Core::new(programs, held, config.node.map(Into::into), root);
         let core = Arc::new(Mutex::new(core));
         let (theirs, feed) = (Arc::clone(&core), containers.feed());
@@ -201,6 +198,24 @@ impl TracerCollection {
     /// The account of a trace, up to the events that have been read.
     pub fn counts(&self, id: &str) -> Option<Counts> {
         self.core().counts(id)
+    }
+
+    /// How many containers a trace's selector matches now.
+    pub fn matched(&self, id: &str) -> Option<usize> {
+        self.core().matched(id)
+    }
+
+    /// How the ring between the kernel and its reader does, for whoever must tell whether tracing
+    /// works. Waits for nobody, the reader least of all.
+    pub fn ring(&self) -> RingState {
+        self.inner.reader.ring_state()
+    }
+
+    /// Bytes of kernel memory that this collection's maps take, as the kernel counts them against
+    /// the memory of this process's cgroup: what they have taken since Linux 6.4, before that what
+    /// they may take.
+    pub fn map_bytes(&self) -> u64 {
+        self.core().programs.map_bytes() + self.inner.reader.map_bytes()
     }
 
     /// What was lost before anyone could say whose it was.

@@ -61,5 +61,6 @@ pub use kernel::{
     offsets::{BtfError, KERNEL_BTF, KernelTypes},
     programs::{ProgramsError, VerdictError},
     requirements::{RequirementError, check_capabilities},
+    ring::RingState,
 };
 pub use tracer::{ExecTracer, TracerCounts, TracerError};

@@ -88,8 +88,11 @@ impl State {
     }
 
     fn count(&mut self, id: CgroupId, class: &Class) {
+        if let Some(pods) = &mut self.pods {
+            pods.reclaim(id, None, class.claimed());
+        }
         match class {
-            Class::Pending(_) => self.pending += 1,
+            Class::Pending(pending) => self.unanswered += usize::from(!pending.answered),
             Class::Container(_) => {
                 self.containers.insert(id);
             }
@@ -99,8 +102,12 @@ impl State {
     }
 
     fn uncount(&mut self, id: CgroupId) {
-        match self.cgroups.get(&id).map(|entry| &entry.class) {
-            Some(Class::Pending(_)) => self.pending -= 1,
+        let class = self.cgroups.get(&id).map(|entry| &entry.class);
+        if let (Some(pods), Some(class)) = (&mut self.pods, class) {
+            pods.reclaim(id, class.claimed(), None);
+        }
+        match class {
+            Some(Class::Pending(pending)) => self.unanswered -= usize::from(!pending.answered),
             Some(Class::Inside(_)) => self.inside -= 1,
             Some(Class::Container(_)) => {
                 self.containers.remove(&id);

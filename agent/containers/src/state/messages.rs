@@ -6,6 +6,7 @@ use crate::cgroup::{Cgroup, CgroupId};
 use crate::change::{CgroupChange, Change};
 use crate::evidence::Evidence;
 use crate::facts::Source;
+use crate::pods::PodFacts;
 
 /// What happens to the collection.
 #[derive(Clone, Debug)]
@@ -36,6 +37,14 @@ pub(crate) enum Input {
         /// Nobody else will answer.
         last: bool,
     },
+    /// What an answer was waited for beyond that has had its time: the pod is not confirmed.
+    Overdue(CgroupId),
+    /// Every pod of this node that the API server has.
+    PodsListed(Vec<PodFacts>),
+    /// A pod is new, or was changed.
+    PodSet(PodFacts),
+    /// The API server has the pod of this uid no more.
+    PodRemoved(String),
     /// A watched init process ended.
     Exited(Watched),
     /// A runtime says that a container ended.

@@ -7,6 +7,7 @@ use super::instance::{Heard, Instance};
 use super::{Class, Output, Question, State, Watched, watch};
 use crate::cgroup::{Cgroup, CgroupId};
 use crate::change::{CgroupChange, Change};
+use crate::claim::claim;
 use crate::evidence::{self, Evidence};
 use crate::facts::Source;
 use crate::shape::agrees;
@@ -50,6 +51,7 @@ impl State {
         };
         match &mut entry.class {
             Class::Pending(pending) if last => {
+                self.unanswered -= usize::from(!pending.answered);
                 pending.answered = true;
                 self.decide(id, out);
             }
@@ -76,7 +78,7 @@ impl State {
     pub(super) fn homeless(&mut self, word: Evidence, out: &mut Vec<Output>) {
         let id = word.facts.id.clone();
         if let Some(instance) = self.homeless.get_mut(&id) {
-            let heard = instance.hear(None, word);
+            let heard = instance.hear(&self.root, None, word, None);
             let container = instance.container.clone();
             match heard {
                 Heard::Nothing => {}
@@ -87,7 +89,7 @@ impl State {
                 }
             }
         } else if word.process.is_some() {
-            let instance = Instance::new(None, vec![word]);
+            let instance = Instance::new(&self.root, None, vec![word], None);
             let container = instance.container.clone();
             self.homeless.insert(id, instance);
             out.extend(watch(&container));
@@ -160,16 +162,27 @@ impl State {
             Class::Inside(_) => {}
             Class::Pending(pending) => {
                 evidence::add(&mut pending.evidence, word);
+                if let Some(pods) = &mut self.pods {
+                    let claim = claim(&self.root, &cgroup.path, &pending.evidence);
+                    let claimed = claim.map(|pod| pod.uid.clone());
+                    pods.reclaim(id, pending.claimed.as_deref(), claimed.as_deref());
+                    pending.claimed = claimed;
+                }
                 self.decide(id, out);
             }
-            Class::Host if cgroup.path == "/" => {}
+            Class::Host if cgroup.path == self.root => {}
             Class::Host => {
                 self.become_container(id, vec![word], out);
                 self.ask_again(id, out);
             }
             Class::Container(instance) => {
                 let pid = instance.container.pid;
-                let heard = instance.hear(Some(&cgroup), word);
+                let claimed = instance.claimed.clone();
+                let pods = self.pods.as_ref();
+                let heard = instance.hear(&self.root, Some(&cgroup), word, pods);
+                if let Some(pods) = &mut self.pods {
+                    pods.reclaim(id, claimed.as_deref(), instance.claimed.as_deref());
+                }
                 let container = instance.container.clone();
                 let change = match heard {
                     Heard::Nothing => return,

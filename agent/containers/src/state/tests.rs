@@ -130,7 +130,7 @@ fn told(output: &Output) -> String {
 
 /// Applies each input and compares what it tells.
 fn play(scenario: &str, steps: Vec<(Input, &[&str])>) -> State {
-    let mut state = State::default();
+    let mut state = State::new("/", false);
     for (number, (input, expected)) in steps.into_iter().enumerate() {
         let step = format!("{scenario}, step {number}: {input:?}");
         let outputs = state.apply(Instant::now(), input);
@@ -139,11 +139,11 @@ fn play(scenario: &str, steps: Vec<(Input, &[&str])>) -> State {
             expected,
             "{step}"
         );
-        let pending = state
+        let unanswered = state
             .cgroups
             .values()
-            .filter(|entry| matches!(entry.class, Class::Pending(_)));
-        assert_eq!(pending.count(), state.pending, "{step}");
+            .filter(|entry| matches!(&entry.class, Class::Pending(pending) if !pending.answered));
+        assert_eq!(unanswered.count(), state.unanswered, "{step}");
     }
     state
 }
@@ -696,7 +696,7 @@ fn what_is_gone_stays_resolvable_for_a_while() {
     let a = id('a');
     let path = format!("/docker/{a}");
     let start = Instant::now();
-    let mut state = State::default();
+    let mut state = State::new("/", false);
     state.apply(start, located(2, &path, docker(&a, "hi", Some(7))));
     state.apply(start, child(3, &format!("{path}/below"), 2));
     state.apply(start, exited(2, &path, &a, 7));
@@ -734,7 +734,7 @@ fn a_snapshot_tells_every_class_parents_first() {
 fn nested_cgroups_are_remembered_in_bounded_number() {
     let a = id('a');
     let path = format!("/docker/{a}");
-    let mut state = State::default();
+    let mut state = State::new("/", false);
     let now = Instant::now();
     state.apply(now, located(2, &path, docker(&a, "hi", Some(7))));
     for id in 10..20_000 {

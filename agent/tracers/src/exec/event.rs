@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use traceherd_columns::{Columns, Value};
-use traceherd_containers::{CgroupId, Container};
+use traceherd_columns::{ColumnValue as _, Columns, Value};
+use traceherd_containers::{CgroupId, Container, Source};
 
 use super::{
     arguments::{ArgumentList, Arguments},
@@ -18,6 +18,11 @@ use super::{
     virtual(name = "image", value = image, kind = text, width = 20, hidden, order = 5, description = "The image that the container was made from."),
     virtual(name = "containerid", value = container_id, kind = text, width = 13, hidden, order = 6, description = "The container's id, as its runtime has it."),
     virtual(name = "runtime", value = runtime, kind = text, width = 10, hidden, order = 7, description = "The container's runtime."),
+    virtual(name = "containersource", value = container_source, kind = text, width = 12, hidden, order = 50, description = "Who told the container's name: docker, containerd, oci bundle, …"),
+    virtual(name = "poduid", value = pod_uid, kind = text, width = 36, hidden, order = 51, description = "The pod's uid."),
+    virtual(name = "podlabels", value = pod_labels, kind = text, width = 24, hidden, order = 52, description = "The pod's labels, where the API server told them."),
+    virtual(name = "podowner", value = pod_owner, kind = text, width = 24, hidden, order = 53, description = "What controls the pod, where that is known: Deployment/web."),
+    virtual(name = "podsource", value = pod_source, kind = text, width = 12, hidden, order = 54, description = "Who told the pod: kubernetes where the API server confirmed it, else a runtime."),
     virtual(name = "argc", value = argc, kind = int, width = 5, align = right, hidden, order = 31, description = "Number of arguments, recorded or not."),
     virtual(name = "args_cut", value = args_cut, kind = int, width = 8, align = right, hidden, order = 32, description = "Bytes of arguments that were cut off."),
     virtual(
@@ -132,6 +137,38 @@ fn pod(event: &ExecEvent) -> Value<'_> {
 
 fn pod_of(event: &ExecEvent) -> Option<&traceherd_containers::Pod> {
     event.container.as_ref()?.pod.as_ref()
+}
+
+fn container_source(event: &ExecEvent) -> Value<'_> {
+    let origins = event.container.as_ref().map(|found| found.origins);
+    source(origins.and_then(|origins| origins.name.or(origins.container)))
+}
+
+fn pod_uid(event: &ExecEvent) -> Value<'_> {
+    let uid = pod_of(event).map(|pod| pod.uid.as_str());
+    text(uid.filter(|uid| !uid.is_empty()))
+}
+
+fn pod_labels(event: &ExecEvent) -> Value<'_> {
+    pod_of(event).map_or(Value::Null, |pod| pod.labels.value())
+}
+
+fn pod_owner(event: &ExecEvent) -> Value<'_> {
+    let owner = pod_of(event).and_then(|pod| pod.owner.as_ref());
+    owner.map_or(Value::Null, |owner| {
+        Value::Text(Cow::Owned(format!("{}/{}", owner.kind, owner.name)))
+    })
+}
+
+fn pod_source(event: &ExecEvent) -> Value<'_> {
+    let container = event.container.as_ref();
+    source(container.and_then(|found| found.origins.pod))
+}
+
+fn source(source: Option<Source>) -> Value<'static> {
+    source.map_or(Value::Null, |source| {
+        Value::Text(Cow::Owned(source.to_string()))
+    })
 }
 
 fn image(event: &ExecEvent) -> Value<'_> {

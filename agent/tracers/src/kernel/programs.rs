@@ -1,6 +1,6 @@
 //! The eBPF programs and their maps: loading, attaching, and what is put into and read from them.
 
-use std::io;
+use std::{io, os::fd::RawFd};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
@@ -17,10 +17,12 @@ use traceherd_ebpf_common::{ABSENT, ContainerCounters, Offsets, Settings, Stat, 
 use zerocopy::IntoBytes as _;
 
 use super::{
+    memory::{descriptor, map_bytes},
     offsets::{BtfError, KernelTypes},
     patience::attach_again,
     registers,
     requirements::{self, RequirementError},
+    ring::Ring,
 };
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/traceherd.bpf.o"));
@@ -115,6 +117,8 @@ pub struct Programs {
     counters: HashMap<MapData, u64, CounterBytes>,
     pending: Array<MapData, VerdictBytes>,
     stats: PerCpuArray<MapData, u64>,
+    /// The maps' descriptors but for the ring's, which its reader has. The maps are all in here.
+    maps: Vec<RawFd>,
     exec: Option<BtfTracePointLinkId>,
     failed: Option<[TracePointLinkId; 2]>,
     failed_loaded: bool,
@@ -124,10 +128,7 @@ pub struct Programs {
 impl Programs {
     /// Loads programs and maps; attaches nothing. `ring_bytes` is rounded up to a power of two of
     /// whole pages.
-    pub fn load(
-        hierarchy: &Hierarchy,
-        ring_bytes: u32,
-    ) -> Result<(Self, RingBuf<MapData>), ProgramsError> {
+    pub fn load(hierarchy: &Hierarchy, ring_bytes: u32) -> Result<(Self, Ring), ProgramsError> {
         if OBJECT.is_empty() {
             return Err(ProgramsError::NotBuilt);
         }
@@ -144,13 +145,15 @@ impl Programs {
             .load(OBJECT)
             .map_err(ProgramsError::Maps)?;
         load_programs(&mut ebpf)?;
-        let ring = take(&mut ebpf, "RING")?;
+        let buffer: RingBuf<MapData> = take(&mut ebpf, "RING")?;
+        let maps = ebpf.maps().filter_map(|(_, map)| descriptor(map)).collect();
         let programs = Self {
             verdicts: take(&mut ebpf, "VERDICTS")?,
             counters: take(&mut ebpf, "COUNTERS")?,
             pending: take(&mut ebpf, "PENDING")?,
             stats: take(&mut ebpf, "STATS")?,
             ebpf,
+            maps,
             exec: None,
             failed: None,
             failed_loaded: false,
@@ -162,7 +165,8 @@ impl Programs {
         unsafe {
             libc::malloc_trim(0);
         }
-        Ok((programs, ring))
+        let bytes = ring_bytes;
+        Ok((programs, Ring { buffer, bytes }))
     }
 
     /// Attaches or detaches what sees successful execs.
@@ -230,6 +234,11 @@ impl Programs {
     /// Whether anything is attached.
     pub fn live(&self) -> bool {
         self.exec.is_some() || self.failed.is_some() || self.cgroups.is_some()
+    }
+
+    /// Bytes of kernel memory that the maps take, without the ring.
+    pub fn map_bytes(&self) -> u64 {
+        self.maps.iter().copied().map(map_bytes).sum()
     }
 
     /// Sets the verdict of a cgroup.

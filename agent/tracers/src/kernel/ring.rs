@@ -1,10 +1,16 @@
 //! Reading the ring: one thread, in batches, never waiting for anybody else.
 
+mod positions;
+
 use std::{
     io,
-    os::fd::AsFd as _,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    os::fd::{AsFd as _, AsRawFd as _},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use aya::maps::{MapData, RingBuf};
@@ -14,9 +20,39 @@ use nix::{
 };
 use traceherd_ebpf_common::{DecodeError, Record};
 
+use self::positions::Positions;
+use super::memory::map_bytes;
+
 /// How long a record waits in the ring at most, in milliseconds: the kernel side wakes the reader
 /// only when much has gathered.
 const LOOK_EVERY_MS: u8 = 25;
+/// How often the reader shows that it is there while nothing is attached, in milliseconds.
+const IDLE_MS: u16 = 500;
+/// How many records are read at most between two marks that the reader lives.
+const MARK_EVERY: u32 = 64;
+
+/// A ring and its size.
+pub struct Ring {
+    /// The ring.
+    pub buffer: RingBuf<MapData>,
+    /// Its size in bytes.
+    pub bytes: u32,
+}
+
+/// How the ring between the kernel and its reader does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RingState {
+    /// Whether programs are attached that write to it.
+    pub live: bool,
+    /// How long ago its reader last read from it or found it empty: under a second as long as the
+    /// reader works, whether there is anything to read or not. It grows when the reader is stuck
+    /// or gone.
+    pub last_read: Duration,
+    /// Bytes that wait in it.
+    pub used_bytes: u64,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
 
 /// What the reader hands over, in the ring's order.
 pub enum Input<'a> {
@@ -32,12 +68,17 @@ pub enum Input<'a> {
 pub struct RingReader {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    positions: Positions,
+    bytes: u32,
 }
 
 struct Shared {
     state: Mutex<State>,
     drained: Condvar,
     nudge: EventFd,
+    began: Instant,
+    /// When the reader last read, in nanoseconds since it began.
+    read_at: AtomicU64,
 }
 
 #[derive(Default)]
@@ -56,6 +97,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn mark_read(&self) {
+        let since = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.read_at.store(since, Ordering::Relaxed);
+    }
+
     fn wake(&self) {
         // Fails only when the counter is full, and then the reader is woken already.
         let _ = self.nudge.write(1);
@@ -64,23 +110,42 @@ impl Shared {
 
 impl RingReader {
     /// Starts reading.
-    pub fn start(
-        ring: RingBuf<MapData>,
-        handle: impl FnMut(Input<'_>) + Send + 'static,
-    ) -> io::Result<Self> {
+    pub fn start(ring: Ring, handle: impl FnMut(Input<'_>) + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             drained: Condvar::new(),
             nudge: EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
+            began: Instant::now(),
+            read_at: AtomicU64::new(0),
         });
+        let Ring { buffer, bytes } = ring;
+        let positions = Positions::of(&buffer)?;
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("traceherd-ring".into())
-            .spawn(move || read(ring, &theirs, handle))?;
+            .spawn(move || read(buffer, &theirs, handle))?;
         Ok(Self {
             shared,
             thread: Some(thread),
+            positions,
+            bytes,
         })
+    }
+
+    /// How the ring does. Waits for nobody, the reader least of all.
+    pub fn ring_state(&self) -> RingState {
+        let read_at = Duration::from_nanos(self.shared.read_at.load(Ordering::Relaxed));
+        RingState {
+            live: self.shared.state().live,
+            last_read: self.shared.began.elapsed().saturating_sub(read_at),
+            used_bytes: self.positions.used_bytes(),
+            size_bytes: self.bytes.into(),
+        }
+    }
+
+    /// Bytes of kernel memory that the ring takes.
+    pub fn map_bytes(&self) -> u64 {
+        map_bytes(self.positions.ring().as_raw_fd())
     }
 
     /// Says whether programs are attached that write to the ring.
@@ -136,13 +201,20 @@ fn read(mut ring: RingBuf<MapData>, shared: &Shared, mut handle: impl FnMut(Inpu
             let state = shared.state();
             (state.stop, state.asked, state.live)
         };
+        let mut unmarked = 0;
         while let Some(item) = ring.next() {
             handle(match Record::decode(&item) {
                 Ok(record) => Input::Record(record),
                 Err(error) => Input::Malformed(error),
             });
+            unmarked += 1;
+            if unmarked == MARK_EVERY {
+                unmarked = 0;
+                shared.mark_read();
+            }
         }
         handle(Input::Drained);
+        shared.mark_read();
         shared.state().answered = asked;
         shared.drained.notify_all();
         if stop {
@@ -161,7 +233,7 @@ fn wait(ring: &RingBuf<MapData>, nudge: &EventFd, live: bool) {
     let timeout = if live {
         PollTimeout::from(LOOK_EVERY_MS)
     } else {
-        PollTimeout::NONE
+        PollTimeout::from(IDLE_MS)
     };
     // Interrupted or not: the caller looks in any case.
     let _ = poll(&mut fds, timeout);

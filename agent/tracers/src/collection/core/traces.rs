@@ -78,6 +78,17 @@ impl Core {
         Some(self.traces[index].as_ref()?.counts)
     }
 
+    /// How many containers a trace wants now.
+    pub fn matched(&self, name: &str) -> Option<usize> {
+        let index = *self.names.get(name)?;
+        let there = self.places.values().filter(|place| {
+            place.gone.is_none()
+                && place.whose.container().is_some()
+                && place.wanted_by.binary_search(&index).is_ok()
+        });
+        Some(there.count())
+    }
+
     fn ids(&self) -> Vec<CgroupId> {
         self.places.keys().copied().collect()
     }
