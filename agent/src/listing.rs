@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use traceherd_columns::{Columns, Value};
+use traceherd_columns::Columns;
 use traceherd_containers::{Change, Container};
 
 /// A container as the list shows it, and what happened to it.
@@ -47,16 +47,11 @@ pub struct Line {
     #[column(hidden)]
     mntns: Option<u64>,
     /// Its labels.
-    #[column(hidden, value = labels)]
+    #[column(hidden)]
     labels: BTreeMap<String, String>,
     /// Whether it is a pod's sandbox.
     #[column(hidden)]
     sandbox: bool,
-}
-
-fn labels(labels: &BTreeMap<String, String>) -> Value<'_> {
-    let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
-    Value::List(pairs.map(|pair| Value::Text(pair.into())).collect())
 }
 
 impl Line {
@@ -152,6 +147,6 @@ mod tests {
         Encoder::new(&columns, Encoding::Json).write(&line, &mut text);
         let record: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(record["id"], "0123456789abcdef".repeat(4));
-        assert_eq!(record["labels"], serde_json::json!(["app=cart"]));
+        assert_eq!(record["labels"], serde_json::json!({"app": "cart"}));
     }
 }
