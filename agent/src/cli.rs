@@ -1,17 +1,18 @@
 //! The command line's shape.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, ValueHint};
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use traceherd_columns::Columns;
 use traceherd_crds::{MAX_ARGS_BYTES, RateLimit};
 use traceherd_tracers::ExecEvent;
 
 use crate::format::Format;
-use crate::value::{duration, label, rate_limit};
+use crate::value::{Pattern, duration, label, pattern, rate_limit};
 
 /// Shows what containers and the host execute, filtered by container in the kernel.
 ///
@@ -50,6 +51,10 @@ pub enum Command {
     Run(RunArgs),
     /// List the containers of this host.
     Containers(ContainersArgs),
+    /// Run the traces of a Kubernetes cluster on this node: what the DaemonSet runs.
+    Agent(AgentArgs),
+    /// Try an installation: trace this pod, and see whether the event comes back.
+    Check(CheckArgs),
     /// Print the completions of a shell.
     Completions {
         /// The shell.
@@ -162,6 +167,97 @@ pub struct ContainersArgs {
     pub output: OutputArgs,
 }
 
+const PLACE: &str = "Where it runs";
+const CEILINGS: &str = "What the administrator allows";
+
+/// Options of `traceherd agent`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Events go to standard output, a JSON record a line, each with the trace's name. \
+    The API server is found as in any pod, or by KUBECONFIG."
+)]
+pub struct AgentArgs {
+    /// This node's name in Kubernetes.
+    #[arg(help_heading = PLACE, long, env = "NODE_NAME", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub node_name: String,
+    /// Traceherd's own namespace: where reports about ClusterTraces go.
+    #[arg(help_heading = PLACE, long, env = "POD_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub namespace: String,
+    /// The cgroup below which this node's containers are. Another than / where nodes share one
+    /// kernel, as in kind.
+    #[arg(help_heading = PLACE, long, value_name = "CGROUP", default_value = "/")]
+    pub cgroup_root: String,
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(help_heading = PLACE, long, value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
+    pub address: SocketAddr,
+    /// How many events a second one trace may log; what it has beyond that is counted as
+    /// suppressed.
+    #[arg(help_heading = CEILINGS, long, value_name = "EVENTS[:BURST]", default_value = "500:5000", value_parser = rate_limit)]
+    pub log_rate: RateLimit,
+    /// What traces may ask for.
+    #[command(flatten)]
+    pub ceilings: CeilingArgs,
+    /// Replace what this regular expression matches in arguments by `[redacted]`, in every output;
+    /// may be given again.
+    #[arg(help_heading = CEILINGS, long, value_name = "REGEX", value_parser = pattern)]
+    pub redact: Vec<Pattern>,
+    /// The agent's own messages.
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// What traces may ask for. One that asks for more is refused.
+#[derive(Debug, Default, Args)]
+pub struct CeilingArgs {
+    /// Run no trace for longer: 1h. A trace without a duration is refused then.
+    #[arg(help_heading = CEILINGS, long, value_name = "TIME", value_parser = duration)]
+    pub max_duration: Option<Duration>,
+    /// Take no more bytes of an exec's arguments.
+    #[arg(
+        help_heading = CEILINGS, long, value_name = "BYTES",
+        value_parser = value_parser!(u32).range(1..=i64::from(MAX_ARGS_BYTES))
+    )]
+    pub max_args_bytes: Option<u32>,
+    /// Refuse the output Log to Traces, which any user of a namespace may make. ClusterTraces may
+    /// log.
+    #[arg(help_heading = CEILINGS, long)]
+    pub deny_namespaced_log: bool,
+}
+
+/// How the agent's own messages are written, on standard error.
+#[derive(Debug, Args)]
+pub struct Messages {
+    /// Tell these and worse: error, warn, info, debug, trace, or a filter as RUST_LOG has it.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// How they are written.
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub log_format: MessageFormat,
+}
+
+/// How a message is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum MessageFormat {
+    /// A JSON record a line.
+    Json,
+    /// A line of text.
+    Text,
+}
+
+/// Options of `traceherd check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The namespace of the pod that this runs in.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub namespace: String,
+    /// The pod that this runs in.
+    #[arg(long, env = "POD_NAME", value_name = "POD", value_parser = NonEmptyStringValueParser::new())]
+    pub pod_name: String,
+    /// Give up after this time.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
+    pub timeout: Duration,
+}
+
 /// The columns of an exec: their names and what they are.
 fn columns_help() -> String {
     let columns = ExecEvent::columns();
@@ -207,6 +303,14 @@ mod tests {
             "exec -l =x",
             "exec web",
             "run",
+            "agent --namespace traceherd",
+            "agent --node-name a",
+            "agent --node-name a --namespace b --redact (",
+            "agent --node-name a --namespace b --redact x*",
+            "agent --node-name a --namespace b --log-rate 0",
+            "agent --node-name a --namespace b --log-format xml",
+            "agent --node-name a --namespace b --address 8081",
+            "check --namespace a",
             "completions tcsh-ish",
         ] {
             let words = std::iter::once("traceherd").chain(line.split_whitespace());

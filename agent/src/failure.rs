@@ -10,6 +10,8 @@ pub enum Failure {
     Usage(anyhow::Error),
     /// The system: exit code 1.
     Runtime(anyhow::Error),
+    /// The system, and it is told already: exit code 1.
+    Told,
     /// Nobody reads standard output any more: a quiet end.
     ClosedPipe,
 }
@@ -46,6 +48,7 @@ impl Failure {
                 eprintln!("traceherd: {error:#}");
                 ExitCode::FAILURE
             }
+            Self::Told => ExitCode::FAILURE,
             Self::ClosedPipe => ExitCode::SUCCESS,
         }
     }

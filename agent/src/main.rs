@@ -1,5 +1,7 @@
 //! The `traceherd` command.
 
+mod answer;
+mod check;
 mod cli;
 mod containers;
 mod exec;
@@ -7,6 +9,8 @@ mod failure;
 mod format;
 mod listing;
 mod manifest;
+mod messages;
+mod node;
 mod pages;
 mod plan;
 mod run;
@@ -16,36 +20,25 @@ mod sources;
 mod stdout;
 mod summary;
 mod value;
+mod words;
 mod writer;
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use cli::{Cli, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    if let Err(failure) = messages::start(&cli.command) {
+        return failure.report();
+    }
     match command(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
-}
-
-/// Traceherd's own messages: warnings and worse, unless RUST_LOG says otherwise.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .without_time()
-        .init();
 }
 
 fn command(cli: Cli) -> Result<(), Failure> {
@@ -53,6 +46,8 @@ fn command(cli: Cli) -> Result<(), Failure> {
         Command::Exec(args) => exec::exec(&args, &cli.runtimes),
         Command::Run(args) => run::run(&args, &cli.runtimes),
         Command::Containers(args) => containers::containers(&args, &cli.runtimes),
+        Command::Agent(args) => node::agent(args, &cli.runtimes),
+        Command::Check(args) => check::check(&args),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { command } => pages::man(command.as_deref()),
     }

@@ -5,14 +5,13 @@ mod notes;
 use std::time::Duration;
 
 use traceherd_columns::Filter;
-use traceherd_containers::{LabelExpression, LabelOperator, Selector};
-use traceherd_crds::{
-    ArgsMode, ClusterTraceSelector, ExecOptions, LabelSelector, LabelSelectorOperator, RateLimit,
-};
+use traceherd_containers::Selector;
+use traceherd_crds::{ExecOptions, LabelSelector, RateLimit};
 use traceherd_tracers::{ExecEvent, TraceSpec};
 
 use crate::cli::{ExecArgs, Selection};
 use crate::manifest::{Manifest, ManifestError};
+use crate::words::{exec_options, rate_limit, selector};
 
 /// One trace on this host.
 #[derive(Debug, PartialEq)]
@@ -95,23 +94,9 @@ impl Plan {
     pub fn spec(&self, filter: Option<Filter<ExecEvent>>) -> TraceSpec {
         TraceSpec {
             selector: self.selector.clone(),
-            exec: traceherd_tracers::ExecOptions {
-                include_failed: self.exec.include_failed,
-                max_args_bytes: self.exec.max_args_bytes,
-                args: match self.exec.args {
-                    ArgsMode::Full => traceherd_tracers::ArgsMode::Full,
-                    ArgsMode::Count => traceherd_tracers::ArgsMode::Count,
-                    ArgsMode::None => traceherd_tracers::ArgsMode::None,
-                },
-            },
+            exec: exec_options(&self.exec),
             filter,
-            rate_limit: self
-                .rate_limit
-                .as_ref()
-                .map(|limit| traceherd_tracers::RateLimit {
-                    events_per_second: limit.events_per_second,
-                    burst: limit.burst,
-                }),
+            rate_limit: self.rate_limit.as_ref().map(rate_limit),
             max_events: self.max_events,
             ..TraceSpec::default()
         }
@@ -131,37 +116,6 @@ fn selection(chosen: &Selection) -> Selector {
     Selector {
         host: chosen.host || everything,
         ..selector
-    }
-}
-
-fn selector(wanted: &ClusterTraceSelector) -> Selector {
-    let labels = wanted.pod_selector.clone().unwrap_or_default();
-    Selector {
-        names: wanted.container_names.clone(),
-        exclude_names: wanted.exclude_container_names.clone(),
-        namespaces: wanted.namespaces.clone(),
-        pods: wanted.pod_name.iter().cloned().collect(),
-        labels: labels.match_labels,
-        label_expressions: labels
-            .match_expressions
-            .into_iter()
-            .map(expression)
-            .collect(),
-        images: wanted.images.clone(),
-        host: wanted.host,
-    }
-}
-
-fn expression(wanted: traceherd_crds::LabelSelectorRequirement) -> LabelExpression {
-    let operator = match wanted.operator {
-        LabelSelectorOperator::In => LabelOperator::In(wanted.values),
-        LabelSelectorOperator::NotIn => LabelOperator::NotIn(wanted.values),
-        LabelSelectorOperator::Exists => LabelOperator::Exists,
-        LabelSelectorOperator::DoesNotExist => LabelOperator::DoesNotExist,
-    };
-    LabelExpression {
-        key: wanted.key,
-        operator,
     }
 }
 

@@ -59,6 +59,27 @@ pub fn rate_limit(text: &str) -> Result<RateLimit, String> {
     }
 }
 
+/// A regular expression over an argument's bytes.
+#[derive(Clone, Debug)]
+pub struct Pattern(pub regex::bytes::Regex);
+
+/// Reads a regular expression that matches something.
+///
+/// # Errors
+/// What is wrong with it, for a person.
+pub fn pattern(text: &str) -> Result<Pattern, String> {
+    let pattern = regex::bytes::Regex::new(text).map_err(|error| {
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default();
+        let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+        format!("not a regular expression: {reason}")
+    })?;
+    if pattern.is_match(b"") {
+        return Err("it matches the empty text, and so nothing in particular".to_owned());
+    }
+    Ok(Pattern(pattern))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +113,20 @@ mod tests {
         assert_eq!(label("a=").ok(), pair("a", ""));
         assert_eq!(label("a").ok(), None);
         assert_eq!(label("=a").ok(), None);
+    }
+
+    #[test]
+    fn a_pattern_matches_something() {
+        for (text, right) in [
+            ("secret=[^ ]+", true),
+            ("(?i)^Bearer .+", true),
+            ("", false),
+            ("x*", false),
+            ("(", false),
+            ("(?<=a)b", false),
+        ] {
+            assert_eq!(pattern(text).is_ok(), right, "{text:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! ```
 
 mod bounds;
+mod ceilings;
 mod events;
 mod exec;
 mod generate;
@@ -22,6 +23,7 @@ mod status;
 mod trace;
 
 pub use bounds::{GO_DURATION, MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
+pub use ceilings::Ceilings;
 pub use events::{EventCounts, EventSummary};
 pub use exec::{ArgsMode, ExecOptions};
 pub use generate::{crd_files, file_of};

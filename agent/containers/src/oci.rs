@@ -15,7 +15,8 @@ use thiserror::Error;
 use tracing::debug;
 
 pub(crate) use annotations::{
-    Labels, annotated_sandbox, container_name, containerd_runtime, named_image, nerdctl_name, pod,
+    Labels, Words, annotated_sandbox, container_name, containerd_runtime, named_image,
+    nerdctl_name, pod,
 };
 pub(crate) use bundle::Spec;
 pub(crate) use cgroups_path::agrees;

@@ -14,7 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use traceherd_containers::{
-    Cgroup, CgroupChange, CgroupId, Change, ContainerCollection, Hierarchy, WatchGuard,
+    Cgroup, CgroupChange, CgroupId, Change, ContainerCollection, Hierarchy, PodFacts, Source,
+    StartError, WatchGuard,
 };
 use traceherd_e2e::Lateness;
 
@@ -474,4 +475,186 @@ async fn dropping_the_collection_ends_subscriptions_and_quiets_the_feed() {
     feed.lost();
     assert!(cgroups.try_recv().is_err());
     drop(guard);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_nodes_own_cgroups_are_told() {
+    let ground = Ground::new();
+    let (own, other) = ("f".repeat(64), "e".repeat(64));
+    let node = ground.make("/node");
+    let there = ground.make(&format!("/node/{own}"));
+    let outside = ground.make(&format!("/{other}"));
+    let collection = ContainerCollection::builder()
+        .kernel()
+        // As people write it.
+        .cgroup_root(format!("{}//", &node.path[1..]))
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(collection.root(), &node);
+    let containers = collection.containers();
+    let ids: Vec<_> = containers.iter().map(|container| &container.id).collect();
+    assert_eq!(ids, [&own]);
+    let (changes, _guard) = follow(&collection);
+    collection
+        .feed()
+        .created(outside.clone(), ground.at("").id, 0);
+    collection.feed().rescan().await;
+    collection.feed().removed(there.id);
+    let told: Vec<CgroupChange> = changes.try_iter().collect();
+    let [
+        host,
+        CgroupChange::Container(cgroup, _),
+        CgroupChange::Gone(gone),
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(host, &CgroupChange::Host(node));
+    assert_eq!((cgroup.id, *gone), (there.id, there.id));
+    assert_eq!(collection.resolve(outside.id), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nodes_cgroup_that_is_not_there_is_an_error_that_names_it() {
+    for path in ["/traceherd-no-such", "/../etc", "/cgroup.procs"] {
+        let started = ContainerCollection::builder().cgroup_root(path).start();
+        let Err(error) = started.await else {
+            panic!("{path} was taken");
+        };
+        assert!(matches!(error, StartError::Root { .. }), "{error:?}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
+}
+
+/// A process that makes a container of a pod, as containerd's shim has runc do it.
+struct Maker {
+    runc: std::process::Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Maker {
+    fn start(cgroup: &Cgroup, uid: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let task = "io.containerd.runtime.v2.task/k8s.io/web";
+        let bundle = folder.path().join(task);
+        fs::create_dir_all(&bundle).unwrap();
+        let annotation = |key: &str, value: &str| format!(r#""io.kubernetes.cri.{key}":"{value}""#);
+        let annotations = [
+            annotation("sandbox-namespace", "shop"),
+            annotation("sandbox-name", "cart-0"),
+            annotation("sandbox-uid", uid),
+            annotation("container-name", "web"),
+        ]
+        .join(",");
+        let path = &cgroup.path;
+        let config =
+            format!(r#"{{"linux":{{"cgroupsPath":"{path}"}},"annotations":{{{annotations}}}}}"#);
+        fs::write(bundle.join("config.json"), config).unwrap();
+        let runc = Command::new("/bin/sh")
+            .arg0("runc")
+            // The parser takes -c for an option with a value, as crun has one.
+            .args(["-c", "read line", "create", "--bundle"])
+            .arg(&bundle)
+            .arg(path.rsplit('/').next().unwrap())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            runc,
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        self.runc.kill().unwrap();
+        self.runc.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_container_of_a_pod_waits_for_the_api_server_but_not_for_long() {
+    let uid = "0f4b2c1d-7a3e-4d52-9c0b-1e2f3a4b5c6d";
+    let ground = Ground::new();
+    let collection = ContainerCollection::builder()
+        .kernel()
+        .pods()
+        .start()
+        .await
+        .unwrap();
+    let pods = collection.pods();
+    let cart = |app: &str| PodFacts {
+        uid: uid.to_owned(),
+        namespace: "shop".into(),
+        name: "cart-0".into(),
+        labels: [("app".to_owned(), app.to_owned())].into(),
+        ..PodFacts::default()
+    };
+    ground.make("/kubepods");
+    let pod = ground.make(&format!("/kubepods/pod{uid}"));
+    collection.feed().rescan().await;
+    let mut changes = collection.subscribe();
+    // Other containers may run on this host.
+    let is_ours = |change: &Change| {
+        let cgroup = change.container().cgroup.as_ref();
+        cgroup.is_some_and(|cgroup| cgroup.path.starts_with(&pod.path))
+    };
+    let mut next = async || loop {
+        let next = tokio::time::timeout(SOON, changes.next()).await;
+        let change = next.unwrap().unwrap();
+        if is_ours(&change) {
+            return change;
+        }
+    };
+
+    // Nobody confirms it in time.
+    let first = ground.make(&format!("/kubepods/pod{uid}/{}", "a".repeat(64)));
+    let maker = Maker::start(&first, uid);
+    let began = Instant::now();
+    collection
+        .feed()
+        .created(first.clone(), pod.id, maker.runc.id());
+    let change = next().await;
+    let waited = began.elapsed();
+    assert!(matches!(change, Change::Added(_)), "{change:?}");
+    let limits = Duration::from_millis(1900)..Duration::from_secs(3);
+    assert!(limits.contains(&waited), "{waited:?}");
+    let unconfirmed = change.container().pod.clone().unwrap();
+    assert!(!unconfirmed.confirmed && unconfirmed.labels.is_none());
+    assert_eq!(change.container().origins.pod, Some(Source::Oci));
+
+    // Late is better than never.
+    pods.listed(vec![cart("old")]);
+    let change = next().await;
+    assert!(matches!(change, Change::Updated(_)), "{change:?}");
+    let confirmed = change.container().pod.clone().unwrap();
+    assert!(confirmed.confirmed);
+    assert_eq!(confirmed.labels, Some(cart("old").labels));
+    assert_eq!(confirmed.container.as_deref(), Some("web"));
+    assert_eq!(change.container().origins.pod, Some(Source::Kubernetes));
+
+    // What is known already is told at once.
+    let second = ground.make(&format!("/kubepods/pod{uid}/{}", "b".repeat(64)));
+    let other = Maker::start(&second, uid);
+    let began = Instant::now();
+    collection
+        .feed()
+        .created(second.clone(), pod.id, other.runc.id());
+    let change = next().await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert_eq!(change.container().pod, Some(confirmed));
+    pods.set(cart("new"));
+    for _ in 0..2 {
+        let change = next().await;
+        assert!(matches!(change, Change::Updated(_)), "{change:?}");
+        let labels = change.container().pod.clone().unwrap().labels;
+        assert_eq!(labels, Some(cart("new").labels));
+    }
+    pods.removed(uid);
+    collection.feed().removed(first.id);
+    let change = next().await;
+    assert!(matches!(change, Change::Removed(_)), "{change:?}");
+    assert!(change.container().pod.clone().unwrap().confirmed);
 }

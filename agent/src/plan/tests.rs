@@ -1,6 +1,7 @@
 //! Plans and what they were made from.
 
 use clap::Parser;
+use traceherd_containers::{LabelExpression, LabelOperator};
 
 use super::*;
 use crate::cli::{Cli, Command};

@@ -51,12 +51,17 @@ pub(super) fn of_container(container: Container, namespace: &str) -> Facts {
     // The CRI plugin says so in its own namespace; elsewhere labels come from images too.
     let labelled = namespace == "k8s.io"
         && labels.get("io.cri-containerd.kind").map(String::as_str) == Some("sandbox");
-    facts.sandbox = labelled || oci::annotated_sandbox(&annotations);
-    facts.name = oci::container_name(&labels)
-        .or_else(|| oci::container_name(&annotations))
+    let (cri, kubelet) = (oci::Words::Containerd, oci::Words::Kubelet);
+    facts.sandbox = labelled || oci::annotated_sandbox(&annotations, cri);
+    facts.name = oci::container_name(&labels, kubelet)
+        .or_else(|| oci::container_name(&annotations, cri))
         .or_else(|| oci::nerdctl_name(&labels))
         .or_else(|| Some(container.id.clone()));
-    facts.pod = oci::pod(&annotations, facts.sandbox).or_else(|| oci::pod(&labels, facts.sandbox));
+    let labelled = oci::pod(&labels, kubelet, facts.sandbox);
+    let annotated = oci::pod(&annotations, cri, facts.sandbox);
+    // containerd before 1.6 annotates no uid.
+    let annotated = annotated.filter(|pod| !pod.uid.is_empty() || labelled.is_none());
+    facts.pod = annotated.or(labelled);
     if let Some(pod) = &mut facts.pod {
         pod.container = facts.name.clone().filter(|_| !facts.sandbox);
     }
@@ -189,6 +194,26 @@ mod tests {
         assert_eq!((pod.name.as_str(), pod.uid.as_str()), ("cart-0", "u1"));
         assert_eq!(pod.container.as_deref(), Some("web"));
         assert_eq!(facts.image.unwrap().name, "docker.io/library/nginx:1.25");
+    }
+
+    #[test]
+    fn an_images_labels_do_not_pass_for_containerds_annotations() {
+        let labels = [
+            ("io.kubernetes.cri.container-name", "evil"),
+            ("io.kubernetes.cri.sandbox-name", "evil"),
+            ("io.kubernetes.container.name", "web"),
+            ("io.kubernetes.pod.name", "cart-0"),
+            ("io.kubernetes.pod.namespace", "shop"),
+            ("io.kubernetes.pod.uid", "u1"),
+        ];
+        let spec = r#"{"annotations":{"io.kubernetes.cri.sandbox-name":"cart-0",
+            "io.kubernetes.cri.sandbox-namespace":"shop"}}"#;
+        for spec in ["{}", spec] {
+            let facts = of_container(container(&labels, spec), "k8s.io");
+            assert_eq!(facts.name.as_deref(), Some("web"));
+            let pod = facts.pod.unwrap();
+            assert_eq!((pod.name.as_str(), pod.uid.as_str()), ("cart-0", "u1"));
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn facts(
             .is_some_and(|name| name.starts_with("k8s_POD_"));
     Facts {
         runtime: Some(runtime),
-        pod: oci::pod(&labels, sandbox),
+        pod: oci::pod(&labels, oci::Words::Kubelet, sandbox),
         name,
         image,
         sandbox,

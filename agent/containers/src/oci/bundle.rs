@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::annotations;
+use super::annotations::{self, Words};
 use crate::container::Runtime;
 use crate::facts::{Facts, Source};
 
@@ -58,20 +58,21 @@ pub(crate) fn annotated(
     bundle: &str,
 ) -> Facts {
     let (runtime, namespace) = annotations::runtime(&labels, bundle);
-    let sandbox = annotations::annotated_sandbox(&labels);
+    let words = Words::of(runtime);
+    let sandbox = annotations::annotated_sandbox(&labels, words);
     let mut facts = Facts::new(origin, id);
     facts.name = match runtime {
         // These know a name that stands in no annotation.
         Runtime::Docker | Runtime::Podman => None,
-        Runtime::Crio => annotations::container_name(&labels),
-        Runtime::Containerd | Runtime::Runc => annotations::container_name(&labels)
+        Runtime::Crio => annotations::container_name(&labels, words),
+        Runtime::Containerd | Runtime::Runc => annotations::container_name(&labels, words)
             .or_else(|| annotations::nerdctl_name(&labels))
             .or_else(|| Some(id.to_owned())),
     };
     facts.runtime = Some(runtime);
     facts.runtime_namespace = namespace;
-    facts.image = annotations::image(&labels);
-    facts.pod = annotations::pod(&labels, sandbox);
+    facts.image = annotations::image(&labels, words);
+    facts.pod = annotations::pod(&labels, words, sandbox);
     facts.sandbox = sandbox;
     facts.labels = labels;
     facts

@@ -107,6 +107,12 @@ impl Pods {
         }
     }
 
+    /// True while no cgroup's claim is remembered.
+    #[cfg(test)]
+    pub(super) fn is_unclaimed(&self) -> bool {
+        self.claims.is_empty()
+    }
+
     fn forget(&mut self, uid: &str) {
         let Some(pod) = self.known.remove(uid) else {
             return;

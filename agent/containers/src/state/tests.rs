@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+mod pods;
+mod root;
+
 use super::*;
 use crate::container::{Pod, Runtime};
 use crate::facts::{Facts, Source};
@@ -130,7 +133,10 @@ fn told(output: &Output) -> String {
 
 /// Applies each input and compares what it tells.
 fn play(scenario: &str, steps: Vec<(Input, &[&str])>) -> State {
-    let mut state = State::new("/", false);
+    play_on(State::new("/", false), scenario, steps)
+}
+
+fn play_on(mut state: State, scenario: &str, steps: Vec<(Input, &[&str])>) -> State {
     for (number, (input, expected)) in steps.into_iter().enumerate() {
         let step = format!("{scenario}, step {number}: {input:?}");
         let outputs = state.apply(Instant::now(), input);

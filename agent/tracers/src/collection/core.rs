@@ -163,9 +163,12 @@ impl Core {
     }
 
     fn tidy(&mut self, now: Instant) -> bool {
-        self.inside
-            .retain(|_, (_, since)| now.duration_since(*since) < LINGER);
         let old = |since: Instant| now.duration_since(since) >= LINGER;
+        let inside = self.inside.extract_if(|_, (_, since)| old(*since));
+        for id in inside.map(|(id, _)| id).collect::<Vec<_>>() {
+            // A program that had its verdict already may have counted since.
+            self.depart(id);
+        }
         self.places.retain(|_, place| !place.gone.is_some_and(old));
         for index in 0..self.traces.len() {
             if self.traces[index]
@@ -198,7 +201,7 @@ impl Core {
             CgroupChange::Container(cgroup, container) => {
                 self.place(cgroup, Whose::Container(container));
             }
-            CgroupChange::Inside { cgroup, container } => self.enclose(cgroup.id, &container),
+            CgroupChange::Inside { cgroup, container } => self.enclose(cgroup, &container),
             CgroupChange::Gone(id) => self.gone(id),
         }
     }
@@ -225,18 +228,20 @@ impl Core {
 
     /// A cgroup is a part of a container's: it needs no verdict, and its events are the
     /// container's.
-    fn enclose(&mut self, id: CgroupId, container: &Container) {
+    fn enclose(&mut self, cgroup: Cgroup, container: &Container) {
+        let id = cgroup.id;
         let Some(outer) = container.cgroup.as_ref().map(|cgroup| cgroup.id) else {
             return;
         };
         self.programs.remove_verdict(id);
-        if let Some(mut place) = self.places.remove(&id) {
-            if let Some(into) = self.places.get(&outer) {
-                place.wanted_by.clone_from(&into.wanted_by);
-            }
-            settle(&mut self.traces, &mut place, &self.programs);
-            self.depart(id);
+        // The kernel may have counted in it before anyone heard of it.
+        let place = self.places.remove(&id);
+        let mut place = place.unwrap_or_else(|| Place::new(cgroup));
+        if let Some(into) = self.places.get(&outer) {
+            place.wanted_by.clone_from(&into.wanted_by);
         }
+        settle(&mut self.traces, &mut place, &self.programs);
+        self.depart(id);
         self.inside.insert(id, (outer, Instant::now()));
         self.release(id, outer);
     }

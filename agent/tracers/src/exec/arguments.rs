@@ -220,6 +220,19 @@ impl Arguments {
     }
 }
 
+/// Arguments that were recorded whole: for events that a program makes up to try what it does with
+/// them.
+impl<'a> FromIterator<&'a [u8]> for Arguments {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(all: I) -> Self {
+        let mut arguments = Self::default();
+        for bytes in all {
+            arguments.push(bytes, Marks::default());
+            arguments.count += 1;
+        }
+        arguments
+    }
+}
+
 impl ColumnValue for Arguments {
     const KIND: Kind = Kind::Text;
 

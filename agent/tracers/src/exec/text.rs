@@ -6,7 +6,7 @@ use traceherd_columns::{ColumnValue, Kind, Value};
 
 /// A name in a fixed number of bytes, closed by NUL: a command's or a terminal's. Any bytes: it
 /// may have been chosen by the process itself.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]
 pub struct Name(pub(crate) [u8; 16]);
 
 impl Name {

@@ -1,0 +1,195 @@
+//! `traceherd agent`: one node's part of a cluster's traces.
+//!
+//! ```text
+//! watches ──▶ inbox ──▶ herd ──▶ tracer collection ──▶ outlets ──▶ log
+//!    │                   │                                │
+//!    └▶ container        └────────▶ reports ◀─────────────┘
+//!       collection
+//! ```
+//! What a trace should do is decided by functions of values (`life`, `desired`); the herd does it.
+
+mod account;
+mod desired;
+mod epoch;
+mod health;
+mod herd;
+mod http;
+mod life;
+mod metrics;
+mod owners;
+mod read;
+mod readable;
+mod redact;
+mod report;
+mod sink;
+mod watch;
+mod which;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use kube::{Client, Config as ClientConfig};
+use tokio::sync::{mpsc, watch as observed};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use traceherd_containers::ContainerCollection;
+use traceherd_crds::{Ceilings, ClusterTrace, Trace, TraceKind};
+use traceherd_tracers::{Config, TracerCollection, check_capabilities};
+
+use self::health::Health;
+use self::herd::{Herd, Settings, Tools};
+use self::metrics::{Numbers, Probe};
+use self::redact::Redactor;
+use self::sink::{Log, Printing};
+use self::watch::FirstList;
+use crate::answer::causes;
+use crate::cli::{AgentArgs, CeilingArgs, Runtimes};
+use crate::failure::Failure;
+use crate::signals::Signals;
+use crate::{sources, stdout};
+
+/// Facts that may wait; then the watches do.
+const INBOX: usize = 64;
+/// How long the first list of this node's pods is waited for before traces begin: until it has
+/// come, no container is known to be of a pod.
+const PODS: Duration = Duration::from_secs(5);
+/// How long the log is waited for at the end.
+const LOG: Duration = Duration::from_secs(1);
+
+/// Runs the traces of a cluster on this node, until the end is asked for.
+///
+/// # Errors
+/// That nothing can be traced here, or what was given cannot be had.
+pub fn agent(args: AgentArgs, runtimes: &Runtimes) -> Result<(), Failure> {
+    let ran = sources::tokio()?.block_on(run(args, runtimes));
+    ran.map_err(|error| {
+        let error = causes(error.as_ref());
+        tracing::error!(error, "the agent cannot run");
+        Failure::Told
+    })
+}
+
+async fn run(args: AgentArgs, runtimes: &Runtimes) -> anyhow::Result<()> {
+    let mut signals = Signals::catch()?;
+    check_capabilities()?;
+    let config = ClientConfig::infer()
+        .await
+        .context("cannot find the API server: run this in a pod, or set KUBECONFIG")?;
+    let client = Client::try_from(config).context("cannot use the API server's address")?;
+
+    let (health, numbers) = (Arc::new(Health::default()), Arc::new(Numbers::default()));
+    let probe = Arc::new(Probe::default());
+    let served = http::Served {
+        health: health.clone(),
+        probe: probe.clone(),
+        registry: metrics::registry(numbers.clone(), probe.clone()),
+    };
+    http::serve(args.address, served).await?;
+
+    let containers = tokio::select! {
+        started = sources::collection(runtimes)
+            .kernel()
+            .pods()
+            .cgroup_root(&args.cgroup_root)
+            .start() => started?,
+        () = signals.asked_to_end() => return Ok(()),
+    };
+    let config = Config {
+        node: Some(args.node_name.clone()),
+        ..Config::default()
+    };
+    let tracers = TracerCollection::start(config, &containers)?;
+    probe.set(tracers.clone(), containers.clone());
+    health.loaded();
+
+    let redactor = Redactor::new(args.redact.into_iter().map(|pattern| pattern.0));
+    let (log, log_end) = Log::start(stdout::write_all).context("cannot start the log")?;
+    let mut settings = Settings {
+        epoch: epoch::now()?,
+        ceilings: ceilings(&args.ceilings),
+        columns: redactor.columns(),
+        printing: Arc::new(Printing::new(redactor, log, args.log_rate)),
+        node: args.node_name,
+        namespace: args.namespace,
+        overlaps: false,
+    };
+    let inbox = mpsc::channel(INBOX);
+    let watches = Watches {
+        client: client.clone(),
+        node: settings.node.clone(),
+        namespace: settings.namespace.clone(),
+        inbox: inbox.0.clone(),
+    };
+    let (tasks, first) = tokio::select! {
+        started = watches.start(&containers, &health) => started,
+        () = signals.asked_to_end() => return Ok(()),
+    };
+    settings.overlaps = first.is_some_and(|first| first.another_agent);
+    let tools = Tools {
+        client,
+        tracers,
+        containers: containers.subscribe(),
+        inbox,
+        health,
+        numbers,
+    };
+    tracing::info!(node = settings.node, "minding traces");
+    Herd::new(settings, tools)
+        .mind(signals.asked_to_end())
+        .await;
+    drop(tasks);
+    log_end.wait(LOG).await;
+    Ok(())
+}
+
+fn ceilings(args: &CeilingArgs) -> Ceilings {
+    Ceilings {
+        max_duration: args.max_duration,
+        max_args_bytes: args.max_args_bytes,
+        namespaced_log: !args.deny_namespaced_log,
+    }
+}
+
+/// What is watched for the whole of the agent's life.
+struct Watches {
+    client: Client,
+    node: String,
+    namespace: String,
+    inbox: mpsc::Sender<watch::Fact>,
+}
+
+impl Watches {
+    /// Starts to watch. Returns when this node's pods are known, or could not be had for a while.
+    /// Dropping the tasks ends them. Traces are told from then on.
+    async fn start(
+        self,
+        containers: &ContainerCollection,
+        health: &Arc<Health>,
+    ) -> (JoinSet<()>, Option<FirstList>) {
+        let mut tasks = JoinSet::new();
+        let (first, mut pods) = observed::channel(None);
+        let (client, inbox) = (self.client, self.inbox);
+        tasks.spawn(watch::watch_pods(
+            client.clone(),
+            self.node.clone(),
+            self.namespace,
+            containers.pods(),
+            first,
+        ));
+        let listed = timeout(PODS, pods.wait_for(Option::is_some)).await;
+        let first = listed.ok().and_then(|list| *list.ok()?);
+        let health = health.clone();
+        tasks.spawn(async move {
+            if pods.wait_for(Option::is_some).await.is_ok() {
+                health.pods_listed();
+            }
+        });
+        tasks.spawn(watch::watch_node(client.clone(), self.node, inbox.clone()));
+        let (kind, sender) = (TraceKind::Trace, inbox.clone());
+        tasks.spawn(watch::watch_traces::<Trace>(client.clone(), kind, sender));
+        let kind = TraceKind::ClusterTrace;
+        tasks.spawn(watch::watch_traces::<ClusterTrace>(client, kind, inbox));
+        (tasks, first)
+    }
+}

@@ -1,0 +1,352 @@
+//! Telling the API server, in reports, how each trace does here.
+
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, StreamExt, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::{sleep, timeout};
+use traceherd_crds::{EventCounts, TraceReportStatus};
+
+use super::Herd;
+use super::member::{Member, Run};
+use crate::answer::reason;
+use crate::node::account::{sum, total};
+use crate::node::metrics::Told;
+use crate::node::report::{
+    Candidate, Object, Order, Outcome, Said, compose, is_worth_a_report, says_the_same, turn, write,
+};
+use crate::node::which::Which;
+
+/// What the node's counters said when they were last looked at.
+#[derive(Default)]
+pub struct Pulse {
+    /// Goes up when anything that a report tells may have changed.
+    beats: u64,
+    /// One more round after a change: what was seen in the kernel arrives here a little later.
+    echo: bool,
+    seen: u64,
+    unattributed: u64,
+}
+
+impl Pulse {
+    /// Something has changed.
+    pub fn beat(&mut self) {
+        self.beats += 1;
+        self.echo = true;
+    }
+
+    fn look(&mut self, seen: u64, unattributed: u64) {
+        if (seen, unattributed) != (self.seen, self.unattributed) {
+            (self.seen, self.unattributed) = (seen, unattributed);
+            self.beat();
+        } else if std::mem::take(&mut self.echo) {
+            self.beats += 1;
+        }
+    }
+}
+
+/// What came of writing a report.
+pub struct Written {
+    which: Which,
+    uid: String,
+    status: TraceReportStatus,
+    outcome: Outcome,
+}
+
+/// Reports that are written at the end, at once, and how long that may take.
+const LAST_AT_ONCE: usize = 8;
+const LAST: Duration = Duration::from_secs(3);
+/// How long the outputs may take at the end with what they have.
+const DRAIN: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(10);
+
+impl Herd {
+    /// Looks for reports that have something new to say, and writes those whose turn it is.
+    pub(super) fn tell(&mut self) {
+        let running = |run: &Run| run.active.is_some();
+        let mut runs = self
+            .members
+            .values()
+            .filter_map(|member| member.run.as_ref());
+        if runs.any(running) {
+            let seen = self.tracers.kernel_counts().seen;
+            self.pulse.look(seen, self.tracers.unattributed().total());
+        }
+        let now = Instant::now();
+        let waiting = self
+            .members
+            .values()
+            .filter_map(|member| member.candidate(self.pulse.beats, now));
+        for which in turn(waiting.collect()) {
+            if let Some(order) = self.order(&which) {
+                self.send(which, order);
+            }
+        }
+        self.publish();
+    }
+
+    /// The report of a trace as it should be, if it is not.
+    fn order(&mut self, which: &Which) -> Option<Order> {
+        let status = self.status(which)?;
+        let beats = self.pulse.beats;
+        let member = self.members.get_mut(which)?;
+        let run = member.run.as_ref()?;
+        let report = &mut member.report;
+        report.due = false;
+        report.looked = Some(Instant::now());
+        report.pulse = beats;
+        report.counted = run.outlet.counts();
+        let news = match &member.report.told {
+            None => is_worth_a_report(&status),
+            Some(told) if run.was_active => !says_the_same(told, &status),
+            // Nothing was traced since this agent began: what an earlier one told still holds.
+            Some(told) => {
+                let same = (&told.phase, &told.message, &told.run)
+                    == (&status.phase, &status.message, &status.run);
+                !same || told.observed_generation != status.observed_generation
+            }
+        };
+        news.then(|| Order {
+            place: which.report(&self.settings.node, &self.settings.namespace),
+            trace: which.reference(&member.seen.uid),
+            node: self.settings.node.clone(),
+            object: member.report.object,
+            status,
+        })
+    }
+
+    /// What there is to say of a trace now.
+    fn status(&mut self, which: &Which) -> Option<TraceReportStatus> {
+        self.look(which);
+        let member = self.members.get(which)?;
+        let run = member.run.as_ref()?;
+        let said = Said {
+            generation: member.generation(),
+            run: run.name.as_deref(),
+            epoch: &self.settings.epoch,
+            phase: Some(run.phase),
+            message: run.failure.as_deref().unwrap_or_default(),
+            containers: self.matched(run),
+            events: total(run.before.events, run.tracer, run.outlet.counts()),
+            unattributed: run.before.unattributed + self.unattributed(run),
+            gaps: (run.before.gaps, run.before.gap_seconds),
+            latest: run.outlet.latest(),
+        };
+        Some(compose(said))
+    }
+
+    fn matched(&self, run: &Run) -> usize {
+        let active = run.active.as_ref();
+        let matched = active.and_then(|active| self.tracers.matched(&active.id));
+        matched.unwrap_or_default()
+    }
+
+    /// Looks at the tracers' account of a trace.
+    fn look(&mut self, which: &Which) {
+        let Some(run) = self
+            .members
+            .get_mut(which)
+            .and_then(|member| member.run.as_mut())
+        else {
+            return;
+        };
+        let active = run.active.as_ref();
+        let now = active.and_then(|active| self.tracers.counts(&active.id));
+        run.tracer = sum(run.closed, now.unwrap_or_default());
+    }
+
+    /// What became of a run's events counts on, when the run itself does not any more.
+    pub(super) fn retire(&mut self, run: &Run) {
+        self.retired.add(run);
+    }
+
+    fn unattributed(&self, run: &Run) -> u64 {
+        let now = run.active.as_ref().map_or(0, |active| {
+            let total = self.tracers.unattributed().total();
+            total.saturating_sub(active.unattributed_before)
+        });
+        run.unattributed + now
+    }
+
+    fn send(&mut self, which: Which, mut order: Order) {
+        let Some(member) = self.members.get_mut(&which) else {
+            return;
+        };
+        member.report.under_way = true;
+        member.report.written = Some(Instant::now());
+        order.status.updated_at = Some(Time(Timestamp::now()));
+        let (uid, status) = (member.seen.uid.clone(), order.status.clone());
+        let client = self.client.clone();
+        let writing = async move {
+            Written {
+                which,
+                uid,
+                status,
+                outcome: write(client, order).await,
+            }
+        };
+        self.writes.push(writing.boxed());
+    }
+
+    /// Takes in what came of a write.
+    pub(super) fn written(&mut self, written: Written) {
+        self.numbers
+            .wrote(matches!(written.outcome, Outcome::Written));
+        let Some(member) = self.members.get_mut(&written.which) else {
+            return;
+        };
+        if member.seen.uid != written.uid {
+            return;
+        }
+        let report = &mut member.report;
+        report.under_way = false;
+        let why = match written.outcome {
+            Outcome::Written => {
+                if report.pause.is_failing() {
+                    tracing::info!("the report about {} is written again", written.which);
+                }
+                report.pause.reset();
+                report.not_before = None;
+                report.object = Object::Present;
+                report.told = Some(written.status);
+                return;
+            }
+            Outcome::Found(found) => {
+                let status = found.status.unwrap_or_default();
+                return member.adopt(status, &self.settings, Timestamp::now());
+            }
+            Outcome::InTheWay => {
+                report.object = Object::Unknown;
+                "an earlier trace's report is still there".to_owned()
+            }
+            Outcome::Failed(object, error) => {
+                report.object = object;
+                reason(&error)
+            }
+            Outcome::TimedOut => {
+                report.object = Object::Unknown;
+                "the API server does not answer".to_owned()
+            }
+        };
+        if !report.pause.is_failing() {
+            tracing::warn!(
+                error = why,
+                "the report about {} is not written",
+                written.which
+            );
+        }
+        report.not_before = Some(Instant::now() + report.pause.next());
+        report.due = true;
+    }
+
+    /// Tells the numbers of the herd.
+    fn publish(&mut self) {
+        let mut told = self.retired;
+        for run in self
+            .members
+            .values()
+            .filter_map(|member| member.run.as_ref())
+        {
+            told.add(run);
+            told.phases.count(run.phase);
+        }
+        self.numbers.tell(told);
+    }
+
+    /// Ends every trace, and tells the last of them, until when this agent was there.
+    pub(super) async fn end(mut self) {
+        if let Some(watch) = self.namespace_watch.take() {
+            watch.abort();
+        }
+        let running: Vec<_> = self.members.keys().cloned().collect();
+        for which in &running {
+            self.stop(which).await;
+        }
+        let drained = |run: &Run| run.is_drained();
+        let begun = Instant::now();
+        while begun.elapsed() < DRAIN {
+            let mut runs = self
+                .members
+                .values()
+                .filter_map(|member| member.run.as_ref());
+            if runs.all(drained) {
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        let mut orders = Vec::new();
+        for which in &running {
+            let Some(mut status) = self.status(which) else {
+                continue;
+            };
+            // Nobody will be here to tell what becomes of what waits still.
+            let waits = |member: &Member| Some(member.run.as_ref()?.outlet.counts().waiting);
+            let waiting = self.members.get(which).and_then(waits).unwrap_or_default();
+            status.events.lost += waiting;
+            status.events.observed += waiting;
+            let Some(member) = self.members.get(which) else {
+                continue;
+            };
+            let traced = member.run.as_ref().is_some_and(|run| run.was_active);
+            if !traced || (member.report.told.is_none() && !is_worth_a_report(&status)) {
+                continue;
+            }
+            status.updated_at = Some(Time(Timestamp::now()));
+            orders.push(Order {
+                place: which.report(&self.settings.node, &self.settings.namespace),
+                trace: which.reference(&member.seen.uid),
+                node: self.settings.node.clone(),
+                object: member.report.object,
+                status,
+            });
+        }
+        let writing = stream::iter(orders)
+            .map(|order| write(self.client.clone(), order))
+            .buffer_unordered(LAST_AT_ONCE)
+            .for_each(|_| async {});
+        if timeout(LAST, writing).await.is_err() {
+            tracing::warn!("not every report has this agent's last word");
+        }
+    }
+}
+
+impl Member {
+    /// Whether something may have changed that its report has to tell, and it may be written.
+    fn candidate(&self, beats: u64, now: Instant) -> Option<Candidate<Which>> {
+        let report = &self.report;
+        let run = self.run.as_ref()?;
+        if report.under_way || report.not_before.is_some_and(|then| now < then) {
+            return None;
+        }
+        let sure = report.due || report.counted != run.outlet.counts();
+        let ago = |then: Instant| now.duration_since(then);
+        (sure || report.pulse != beats).then(|| Candidate {
+            which: self.seen.which.clone(),
+            sure,
+            looked: report.looked.map(ago),
+            written: report.written.map(ago),
+        })
+    }
+}
+
+impl Told {
+    /// Adds what became of a run's events since this agent began.
+    fn add(&mut self, run: &Run) {
+        let outlet = run.outlet.counts();
+        let events = total(EventCounts::default(), run.tracer, outlet);
+        self.events = self.events.plus(events);
+        self.lost_ring += run.tracer.lost_ring;
+        self.lost_queue += run.tracer.lost_queue;
+        self.lost_log += outlet.lost;
+    }
+}
+
+impl Run {
+    /// Whether its outputs are done with all that the tracers delivered.
+    fn is_drained(&self) -> bool {
+        let counts = self.outlet.counts();
+        let taken = counts.delivered + counts.suppressed + counts.lost;
+        counts.waiting == 0 && (self.over || taken >= self.closed.delivered)
+    }
+}

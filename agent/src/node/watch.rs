@@ -1,0 +1,54 @@
+//! What the API server tells: each watch is a task of its own, and all of them write to one inbox,
+//! or to the container collection.
+
+mod namespaces;
+mod node;
+mod pause;
+mod pods;
+mod presence;
+mod stream;
+mod traces;
+
+use std::collections::BTreeMap;
+
+use traceherd_crds::TraceKind;
+
+use super::desired::Labels;
+use super::which::Which;
+
+pub use self::namespaces::watch_namespaces;
+pub use self::node::watch_node;
+pub use self::pause::Pause;
+pub use self::pods::{FirstList, watch_pods};
+pub use self::traces::watch_traces;
+
+/// Something that was learnt. The inbox is bounded: while it is full the watches wait, and what
+/// comes meanwhile waits in their connections.
+#[derive(Debug)]
+pub enum Fact {
+    /// Every trace of a kind that there is: others are gone.
+    Traces(TraceKind, Vec<Sighting>),
+    /// A trace is there, or has changed.
+    Trace(Sighting),
+    /// A trace is gone, if it is still that one.
+    TraceGone(Which, String),
+    /// The API server has no such kind any more.
+    KindGone(TraceKind),
+    /// This node's labels.
+    Node(Labels),
+    /// Every namespace's labels.
+    Namespaces(BTreeMap<String, Labels>),
+}
+
+/// What the metadata of a trace tells.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sighting {
+    /// Its name.
+    pub which: Which,
+    /// Its uid.
+    pub uid: String,
+    /// The generation of its spec.
+    pub generation: i64,
+    /// The version of the object, its status included.
+    pub version: String,
+}
