@@ -199,11 +199,8 @@ async fn without_the_kernel_the_end_of_a_cgroup_is_seen() {
         .unwrap();
     let mut changes = collection.subscribe();
     let ours = |change: &Change| change.container().cgroup.as_ref() == Some(&shaped);
-    let first = changes.next().await.unwrap();
-    assert!(
-        matches!(&first, Change::Added(_)) && ours(&first),
-        "{first:?}"
-    );
+    // Others may be on this host.
+    while !matches!(changes.next().await.unwrap(), first @ Change::Added(_) if ours(&first)) {}
     let machine = Lateness::watch();
     fs::remove_dir(ground.directory(&format!("/{id}"))).unwrap();
     let removed = Instant::now();
@@ -216,7 +213,7 @@ async fn without_the_kernel_the_end_of_a_cgroup_is_seen() {
     let (late, allowed) = (removed.elapsed(), machine.allowance());
     assert!(
         late < Duration::from_millis(100) + allowed,
-        "{late:?}, {allowed:?} of them the machine's"
+        "{late:?}, {allowed:?} allowed for the machine"
     );
 }
 

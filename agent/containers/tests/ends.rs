@@ -102,7 +102,7 @@ async fn is_told_in_time(changes: &mut Subscription, name: &str, pid: u32, how: 
     let told = Instant::now();
     let late = told.saturating_duration_since(ended.join().unwrap());
     let allowed = machine.allowance();
-    println!("{how}: told {late:?} after the end, {allowed:?} of them the machine's");
+    println!("{how}: told {late:?} after the end, {allowed:?} allowed for the machine");
     assert!(late < BOUND + allowed, "{how}: {late:?} {allowed:?}");
 }
 

@@ -113,7 +113,7 @@ async fn the_kernel_tells_the_end_of_a_containers_cgroup_within_100_ms() {
     let allowed = machine.allowance();
     assert!(
         late < Duration::from_millis(100) + allowed,
-        "{late:?}, {allowed:?} of them the machine's"
+        "{late:?}, {allowed:?} allowed for the machine"
     );
 }
 

@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -29,6 +29,16 @@ pub struct Stage {
     pub containers: ContainerCollection,
     runc: Runc,
     _docker: Option<Docker>,
+    /// Cgroups of nobody, to be removed however the test ends.
+    nobodys: Mutex<Vec<PathBuf>>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for path in self.nobodys.lock().unwrap().drain(..) {
+            let _ = fs::remove_dir(path);
+        }
+    }
 }
 
 /// A running container. Whatever enters its cgroup is its own.
@@ -66,6 +76,7 @@ impl Stage {
             containers,
             runc: Runc::start().unwrap(),
             _docker: None,
+            nobodys: Mutex::default(),
         }
     }
 
@@ -144,6 +155,7 @@ impl Stage {
         let name = format!("{:032x}{number:032x}", std::process::id());
         let path = self.containers.hierarchy().mount_point.join(&name);
         fs::create_dir(&path).unwrap();
+        self.nobodys.lock().unwrap().push(path.clone());
         Ground {
             name,
             procs: path.join("cgroup.procs"),
@@ -184,11 +196,6 @@ impl Ground {
             }
             Instant::now()
         })
-    }
-
-    /// Removes the cgroup, which nothing is in any more.
-    pub fn remove(self) {
-        fs::remove_dir(self.procs.with_file_name("")).unwrap();
     }
 
     /// A process of the container's, that executes this.
