@@ -11,11 +11,6 @@ sudo = sudo -E env PATH=$(PATH)
 as_root = env '$(runner_variable)=$(sudo)'
 endif
 
-# Where `make setup` puts it, if the machine has none.
-ifeq ($(shell command -v protoc),)
-export PROTOC := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/traceherd/protoc-1/bin/protoc
-endif
-
 CLUSTER ?= play
 NODES ?= 1
 target = $(if $(CARGO_TARGET_DIR),$(abspath $(CARGO_TARGET_DIR)),$(CURDIR)/target)

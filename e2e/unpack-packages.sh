@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Downloads packages of this machine's distribution (Debian, Ubuntu) and unpacks them into a folder.
+# Downloads packages of this machine's distribution (Debian, Ubuntu), or of another suite of Debian,
+# and unpacks them into a folder.
 #
-#   unpack-packages.sh FOLDER PACKAGE... [--optional PACKAGE...]
+#   unpack-packages.sh [--suite SUITE] FOLDER PACKAGE... [--optional PACKAGE...]
 #
 # Nothing is installed, root is not needed, and it works where `apt-get update` never ran.
 set -euo pipefail
@@ -11,6 +12,11 @@ fail() {
   exit 1
 }
 
+suite=
+if [ "$1" = --suite ]; then
+  suite=$2
+  shift 2
+fi
 folder=$(realpath "$1")
 shift
 wanted=()
@@ -40,8 +46,17 @@ own_lists=(
 lists=()
 apt() { (cd "$work/debs" && apt-get -qq -o APT::Sandbox::User=root "${lists[@]}" "$@") >>"$work/log" 2>&1; }
 
+if [ -n "$suite" ]; then
+  mirror=$("$(dirname "$0")/../ebpf/debian-mirror.sh") || fail "needs a mirror of Debian among apt's sources"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$work/sources.list"
+  lists=(
+    "${own_lists[@]}" -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
+  )
+  if ! apt update || ! apt download "${wanted[@]}"; then
+    fail "cannot get ${wanted[*]} of Debian's $suite: $(cat "$work/log")"
+  fi
 # The system's package lists serve where there are any and they are not outdated.
-if ! apt download "${wanted[@]}"; then
+elif ! apt download "${wanted[@]}"; then
   lists=("${own_lists[@]}")
   # Sources beyond the distribution's own may be out of reach.
   apt update || true

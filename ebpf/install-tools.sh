@@ -70,19 +70,10 @@ core_sources() {
   work=$(mktemp -d)
   # shellcheck disable=SC2064
   trap "rm -rf '$work'" EXIT
-  mkdir -p "$work/lists/partial" "$work/archives/partial"
-  local mirror
-  mirror=$(ebpf/debian-mirror.sh) || fail "the sources of core are missing: run \`rustup component add rust-src --toolchain $pinned\`"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $rust_src_suite main" >"$work/sources.list"
-  local apt=(
-    apt-get -qq -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o Dir::State::lists="$work/lists" -o Dir::Cache="$work" -o Dir::Cache::archives="$work/archives"
-    -o Acquire::Retries=2 -o APT::Sandbox::User=root
-  )
-  (cd "$work" && "${apt[@]}" update && "${apt[@]}" download "$rust_src_deb" && dpkg -x rust-src_*.deb unpacked) >&2 ||
+  e2e/unpack-packages.sh --suite "$rust_src_suite" "$work" "$rust_src_deb" ||
     fail "the sources of core are missing: run \`rustup component add rust-src --toolchain $pinned\` where its server is in reach"
   mkdir -p "$sources"
-  cp -r "$work/unpacked/usr/src/rustc-$pinned/library" "$sources/.library.new"
+  cp -r "$work/usr/src/rustc-$pinned/library" "$sources/.library.new"
   mv -T "$sources/.library.new" "$sources/library"
 }
 
@@ -97,7 +88,7 @@ bpf_linker() {
     fail "bpf-linker is missing: run \`cargo install --locked bpf-linker@$linker_version\`"
 }
 
-# The compiler of containerd's API. The Makefile points PROTOC here where there is none on the path.
+# The compiler of containerd's API. `.cargo/protoc` finds it here where there is none on the path.
 protocol_compiler() {
   local root=$cache/protoc-1
   command -v protoc >/dev/null && return

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, ValueHint};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
+use traceherd_columns::Columns;
 use traceherd_crds::{MAX_ARGS_BYTES, RateLimit};
+use traceherd_tracers::ExecEvent;
 
 use crate::format::Format;
 use crate::value::{Pattern, duration, label, pattern, rate_limit};
@@ -31,18 +33,19 @@ pub struct Cli {
 /// again and again.
 #[derive(Debug, Args)]
 pub struct Runtimes {
-    /// docker's socket.
-    #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", default_value = "/run/docker.sock", value_hint = ValueHint::FilePath)]
-    pub docker_socket: PathBuf,
-    /// containerd's socket.
-    #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", default_value = "/run/containerd/containerd.sock", value_hint = ValueHint::FilePath)]
-    pub containerd_socket: PathBuf,
+    /// docker's socket, if not /run/docker.sock.
+    #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub docker_socket: Option<PathBuf>,
+    /// containerd's socket, if not /run/containerd/containerd.sock.
+    #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub containerd_socket: Option<PathBuf>,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the programs that are executed, in containers and by the host.
+    #[command(after_long_help = columns_help())]
     Exec(ExecArgs),
     /// Run a Trace or ClusterTrace manifest on this host; no cluster is needed.
     Run(RunArgs),
@@ -118,7 +121,7 @@ pub struct Selection {
     /// Containers of the pod of this name.
     #[arg(help_heading = WHICH, short = 'p', long = "podname", value_name = "POD", value_parser = NonEmptyStringValueParser::new())]
     pub pods: Vec<String>,
-    /// Containers with this label; with all of them when given again.
+    /// Containers outside of pods with this label; with all of them when given again.
     #[arg(help_heading = WHICH, short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
     /// Also the host's own processes.
@@ -253,6 +256,20 @@ pub struct CheckArgs {
     /// Give up after this time.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
     pub timeout: Duration,
+}
+
+/// The columns of an exec: their names and what they are.
+fn columns_help() -> String {
+    let columns = ExecEvent::columns();
+    let lines = columns.iter().map(|column| {
+        let hidden = if column.is_hidden() { "" } else { " *" };
+        format!("  {:<20} {}{hidden}", column.name(), column.about())
+    });
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "Columns (those with * are shown as a table without -o columns=…; records have all):\n{}",
+        lines.join("\n")
+    )
 }
 
 #[cfg(test)]

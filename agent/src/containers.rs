@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nix::unistd::geteuid;
 use traceherd_columns::{ColumnSet, Columns};
 use traceherd_containers::{Change, Container, RuncOptions};
 
@@ -19,6 +20,9 @@ use crate::{sources, stdout};
 pub fn containers(args: &ContainersArgs, runtimes: &Runtimes) -> Result<(), Failure> {
     let columns = columns(args.watch);
     let mut renderer = Renderer::new(&columns, &args.output.format).map_err(Failure::usage)?;
+    if !geteuid().is_root() {
+        eprintln!("traceherd: not root: this list may be incomplete, run it with sudo to see all");
+    }
     sources::tokio()?.block_on(async {
         let mut signals = Signals::catch().map_err(Failure::runtime)?;
         // No tracer tells of cgroups here, so runc is watched.
@@ -47,6 +51,7 @@ pub fn containers(args: &ContainersArgs, runtimes: &Runtimes) -> Result<(), Fail
                     None => return Ok(()),
                 },
                 () = signals.asked_to_end() => return Ok(()),
+                () = stdout::nobody_reads() => return Ok(()),
             }
         }
     })

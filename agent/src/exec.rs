@@ -12,5 +12,8 @@ use crate::session::{self, parse_filters};
 pub fn exec(args: &ExecArgs, runtimes: &Runtimes) -> Result<(), Failure> {
     let plan = Plan::of_options(args);
     let filter = parse_filters(&plan.filters).map_err(Failure::usage)?;
+    for note in &plan.notes {
+        eprintln!("traceherd: {note}");
+    }
     session::run("exec", plan, filter, &args.output.format, runtimes)
 }

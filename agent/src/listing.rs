@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use traceherd_columns::{Columns, Value};
+use traceherd_columns::Columns;
 use traceherd_containers::{Change, Container};
 
 /// A container as the list shows it, and what happened to it.
@@ -17,7 +17,7 @@ pub struct Line {
     #[column(width = 10, max_width = 10)]
     runtime: Option<String>,
     /// The container's id.
-    #[column(width = 12, min_width = 12, max_width = 64, ellipsis = none)]
+    #[column(width = 12, fixed, ellipsis = none)]
     id: String,
     /// The Kubernetes namespace of its pod.
     #[column(width = 16)]
@@ -47,16 +47,11 @@ pub struct Line {
     #[column(hidden)]
     mntns: Option<u64>,
     /// Its labels.
-    #[column(hidden, value = labels)]
+    #[column(hidden)]
     labels: BTreeMap<String, String>,
     /// Whether it is a pod's sandbox.
     #[column(hidden)]
     sandbox: bool,
-}
-
-fn labels(labels: &BTreeMap<String, String>) -> Value<'_> {
-    let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
-    Value::List(pairs.map(|pair| Value::Text(pair.into())).collect())
 }
 
 impl Line {
@@ -99,6 +94,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ids_are_short_in_a_table_whoever_reads_it() {
+        let container = Arc::new(Container {
+            id: "0123456789abcdef".repeat(4),
+            ..Container::default()
+        });
+        let line = Line::of(&Change::Added(container));
+        for width in [None, Some(80), Some(500)] {
+            let columns = Line::columns().select("id,sandbox").unwrap();
+            let mut table = Table::new(&columns);
+            table.fit(width);
+            let mut text = String::new();
+            table.write_header(&mut text);
+            table.write_row(&line, &mut text);
+            let rows: Vec<_> = text.lines().collect();
+            assert!(rows[1].starts_with("0123456789ab "), "{width:?}: {text}");
+            assert_eq!(rows[0].find("SANDBOX"), rows[1].find("false"), "{text}");
+        }
+    }
+
+    #[test]
     fn a_container_is_one_line() {
         let container = Arc::new(Container {
             id: "0123456789abcdef".repeat(4),
@@ -132,6 +147,6 @@ mod tests {
         Encoder::new(&columns, Encoding::Json).write(&line, &mut text);
         let record: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(record["id"], "0123456789abcdef".repeat(4));
-        assert_eq!(record["labels"], serde_json::json!(["app=cart"]));
+        assert_eq!(record["labels"], serde_json::json!({"app": "cart"}));
     }
 }

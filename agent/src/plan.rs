@@ -49,7 +49,7 @@ impl Plan {
             max_events: args.max_events,
             duration: args.duration,
             suspended: false,
-            notes: Vec::new(),
+            notes: notes::of_options(&args.selection),
         }
     }
 
@@ -86,7 +86,7 @@ impl Plan {
             max_events: spec.max_events_per_node,
             duration: spec.duration.map(Duration::from),
             suspended: spec.suspend,
-            notes: notes::notes(manifest),
+            notes: notes::of_manifest(manifest),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use traceherd_columns::{Columns, Filter, FilterError};
 use traceherd_containers::{Container, ContainerCollection, Selector};
 use traceherd_tracers::{Config, ExecEvent, TracerCollection, check_capabilities};
@@ -21,8 +21,6 @@ use crate::{sources, stdout};
 const WITHOUT_PODS: &str = "container,pid,ppid,comm,ret,args";
 /// How long a slow reader of standard output is waited for once the trace has ended.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often standard output is looked at while there is nothing to write.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Reads conditions on an exec's columns.
 ///
@@ -104,7 +102,7 @@ async fn trace(
     tokio::select! {
         () = signals.asked_to_end() => {}
         () = elapsed(plan.duration) => {}
-        () = nobody_reads() => return Ok(()),
+        () = stdout::nobody_reads() => return Ok(()),
         written = writer.ended() => result = Some(written),
     }
     // From here on nothing is attached; what happened before is still in the writer's hands.
@@ -130,18 +128,6 @@ async fn elapsed(duration: Option<Duration>) {
     match duration {
         Some(duration) => sleep(duration).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Waits until standard output is closed at its other end, also while nothing is written.
-async fn nobody_reads() {
-    let mut looks = interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        if stdout::is_closed() {
-            return;
-        }
     }
 }
 

@@ -2,8 +2,13 @@
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often standard output is looked at while there is nothing to write.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Writes all of `text` to standard output.
 ///
@@ -15,9 +20,21 @@ pub fn write_all(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Waits until standard output is closed at its other end, also while nothing is written.
+pub async fn nobody_reads() {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if is_closed() {
+            return;
+        }
+    }
+}
+
 /// True when standard output is a pipe or socket whose other end is closed: nothing that is
 /// written now could be read.
-pub fn is_closed() -> bool {
+fn is_closed() -> bool {
     let stdout = io::stdout();
     let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
     poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)

@@ -10,20 +10,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use running::{Program, Running, within_patience};
 
-/// Tells that the test cannot be run, when it cannot.
-fn skipped() -> bool {
-    let skipped = !nix::unistd::geteuid().is_root();
-    if skipped {
-        eprintln!("skipped: tracing needs root");
-    }
-    skipped
-}
-
 #[test]
 fn an_exec_is_shown_with_its_arguments_and_a_signal_ends_with_the_summary() {
-    if skipped() {
-        return;
-    }
     for (signal, word) in [(Signal::SIGINT, "sigint"), (Signal::SIGTERM, "sigterm")] {
         let program = Program::new(word);
         let filter = program.filter();
@@ -46,9 +34,6 @@ fn an_exec_is_shown_with_its_arguments_and_a_signal_ends_with_the_summary() {
 
 #[test]
 fn records_have_the_names_that_scripts_know() {
-    if skipped() {
-        return;
-    }
     let program = Program::new("json");
     let child = Command::new(env!("CARGO_BIN_EXE_traceherd"))
         .args([
@@ -96,9 +81,6 @@ fn records_have_the_names_that_scripts_know() {
 
 #[test]
 fn it_ends_by_itself_after_its_time_and_after_its_last_event() {
-    if skipped() {
-        return;
-    }
     let program = Program::new("ends");
     let filter = program.filter();
     let mut traceherd = Running::start(&["exec", "-F", &filter, "--duration", "100ms"]);
@@ -116,9 +98,6 @@ fn it_ends_by_itself_after_its_time_and_after_its_last_event() {
 
 #[test]
 fn a_manifest_is_run() {
-    if skipped() {
-        return;
-    }
     let program = Program::new("manifest");
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write!(
@@ -140,10 +119,65 @@ fn a_manifest_is_run() {
 }
 
 #[test]
+fn the_example_of_everything_shows_the_hosts_execs() {
+    let program = Program::new("example");
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crds/examples/all-execs.yaml"
+    );
+    let mut traceherd = Running::start(&["run", "-f", file, "-o", "columns=pid,comm,args"]);
+    program.run(&["shown"]);
+    within_patience("the exec", || {
+        let line = traceherd.line();
+        line.contains(&program.name) && line.trim_end().ends_with(" shown")
+    });
+    traceherd.signal(Signal::SIGINT);
+    assert_eq!(traceherd.wait().code(), Some(0));
+}
+
+#[test]
+fn a_terminal_that_changes_its_width_gets_the_header_again() {
+    let program = Program::new("resized");
+    let size = |columns| rustix::termios::Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    rustix::termios::tcsetwinsize(&terminal.master, size(60)).unwrap();
+    let words = ["exec", "-F", &program.filter()];
+    let master = terminal.master.try_clone().unwrap();
+    let (mut traceherd, narrow) = Running::start_on(&words, terminal.slave.into(), master);
+    assert!(narrow.trim_end().len() <= 60, "{narrow}");
+    program.run(&[]);
+    assert!(traceherd.line().contains(&program.name));
+
+    rustix::termios::tcsetwinsize(&terminal.master, size(150)).unwrap();
+    program.run(&["wide"]);
+    let wide = traceherd.line();
+    assert_eq!(
+        wide.split_whitespace().collect::<Vec<_>>(),
+        narrow.split_whitespace().collect::<Vec<_>>()
+    );
+    assert!(wide.trim_end().len() > narrow.trim_end().len(), "{wide}");
+    let row = traceherd.line();
+    assert!(
+        row.contains(&program.name) && row.trim_end().ends_with(" wide"),
+        "{row}"
+    );
+}
+
+#[test]
+fn a_closed_pipe_ends_the_watch_of_containers_though_nothing_changes() {
+    let mut traceherd = Running::start(&["containers", "--watch"]);
+    traceherd.close_stdout();
+    assert_eq!(traceherd.wait().code(), Some(0));
+    assert_eq!(traceherd.stderr(), "");
+}
+
+#[test]
 fn a_trace_of_a_namespace_shows_nothing_of_the_host() {
-    if skipped() {
-        return;
-    }
     let program = Program::new("confined");
     let mut traceherd = Running::start(&["exec", "-n", "shop", "-F", &program.filter()]);
     program.run(&[]);
@@ -154,9 +188,6 @@ fn a_trace_of_a_namespace_shows_nothing_of_the_host() {
 
 #[test]
 fn a_closed_pipe_ends_quietly_also_when_nothing_happens_any_more() {
-    if skipped() {
-        return;
-    }
     let program = Program::new("closed");
     let filter = program.filter();
     for wakes in [false, true] {
@@ -175,9 +206,6 @@ fn a_closed_pipe_ends_quietly_also_when_nothing_happens_any_more() {
 
 #[test]
 fn a_full_pipe_neither_stops_the_end_nor_hides_what_was_not_written() {
-    if skipped() {
-        return;
-    }
     let program = Program::new("full");
     let mut traceherd = Running::start(&[
         "exec",
@@ -204,9 +232,6 @@ fn a_full_pipe_neither_stops_the_end_nor_hides_what_was_not_written() {
 
 #[test]
 fn nothing_stays_attached_after_sigkill() {
-    if skipped() {
-        return;
-    }
     let mut traceherd = Running::start(&["exec", "--failed", "-F", "pid:0"]);
     let programs = traceherd.programs();
     assert!(!programs.is_empty());

@@ -67,9 +67,14 @@ fn bad_usage_exits_2_and_writes_nothing_to_standard_output() {
 
 #[test]
 fn a_bad_filter_is_told_in_one_line() {
-    let output = traceherd(&["exec", "-F", "uid:0", "-F", "pid:many"]);
-    let line = "traceherd: filter 2 (\"pid:many\"): \"many\" is not a whole number\n";
-    assert_eq!(stderr(&output), line);
+    for (filter, reason) in [
+        ("pid:many", r#""many" is not a whole number"#),
+        ("comm=sh", "expected COLUMN:VALUE: did you mean comm:sh?"),
+    ] {
+        let output = traceherd(&["exec", "-F", "uid:0", "-F", filter]);
+        let line = format!("traceherd: filter 2 ({filter:?}): {reason}\n");
+        assert_eq!(stderr(&output), line);
+    }
 }
 
 #[test]
@@ -127,25 +132,63 @@ fn a_manifest_comes_from_standard_input_too_and_a_suspended_one_traces_nothing()
 
 #[test]
 fn without_privileges_there_is_one_clear_error_and_exit_code_1() {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: only root can give its privileges up");
-        return;
+    let traceherd = env!("CARGO_BIN_EXE_traceherd");
+    // Root is not enough: what a container's root has are not these capabilities.
+    let mut powerless = Command::new("setpriv");
+    powerless.args(["--bounding-set", "-all", "--inh-caps", "-all", traceherd]);
+    for mut command in [as_nobody(), powerless] {
+        let output = command.arg("exec").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert_eq!(stdout(&output), "");
+        let told = stderr(&output);
+        assert!(
+            told.starts_with("traceherd: ") && told.contains("CAP_BPF"),
+            "{command:?}: {told}"
+        );
+        assert_eq!(told.lines().count(), 1, "{told}");
     }
+}
+
+/// The command without any privilege. It must be root that gives it up.
+fn as_nobody() -> Command {
+    assert!(nix::unistd::geteuid().is_root(), "this test needs root");
     let nobody = 65534;
-    let output = Command::new(env!("CARGO_BIN_EXE_traceherd"))
-        .arg("exec")
-        .uid(nobody)
-        .gid(nobody)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stdout(&output), "");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_traceherd"));
+    command.uid(nobody).gid(nobody);
+    command
+}
+
+#[test]
+fn a_list_of_containers_that_may_be_incomplete_says_so() {
+    let output = as_nobody().arg("containers").output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
     let told = stderr(&output);
     assert!(
-        told.starts_with("traceherd: ") && told.contains("CAP_BPF"),
+        told.starts_with("traceherd: not root: this list may be incomplete"),
         "{told}"
     );
-    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_socket_that_was_given_and_is_not_there_is_told() {
+    for option in ["--docker-socket", "--containerd-socket"] {
+        let output = traceherd(&["containers", option, "/nonexistent/runtime.sock"]);
+        output.clone().assert().success();
+        let told = stderr(&output);
+        assert!(
+            told.contains("/nonexistent/runtime.sock is not there"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn options_that_match_nothing_without_a_cluster_are_told() {
+    let words = ["exec", "-n", "shop", "-l", "app=cart", "--duration", "10ms"];
+    let output = traceherd(&words);
+    output.clone().assert().success();
+    let told = stderr(&output);
+    assert!(told.contains("-l together with -n or -p"), "{told}");
 }
 
 #[test]
@@ -193,6 +236,13 @@ fn help_names_every_command_and_every_option_of_exec() {
         "--max-args-bytes <BYTES>",
     ] {
         assert!(stdout(&output).contains(option), "{option}");
+    }
+    for column in [
+        "\n  container            The container that it happened in",
+        "\n  pid                  Process id. *",
+        "\n  loginuid             The login's user id",
+    ] {
+        assert!(stdout(&output).contains(column), "{column}");
     }
 }
 

@@ -23,10 +23,8 @@ if [ -d "$folder" ]; then
   exit
 fi
 
-if ! command -v go >/dev/null; then
-  echo "cluster/install.sh: building Kubernetes needs Go 1.24 or newer: install it (golang-go) and run again" >&2
-  exit 1
-fi
+go=$(../install-go.sh)
+export PATH=$go:$PATH GOTOOLCHAIN=auto
 work=$(mktemp -d "$cache/.new-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/new/{bin,lib,cni} "$work/unpacked"

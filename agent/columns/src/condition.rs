@@ -31,6 +31,9 @@ pub enum FilterReason {
     /// There is no colon.
     #[error("expected COLUMN:VALUE")]
     NoColon,
+    /// There is an equals sign in the colon's place.
+    #[error("expected COLUMN:VALUE: did you mean {0}?")]
+    Equals(String),
     /// The column does not exist.
     #[error(transparent)]
     Column(#[from] NameError),

@@ -84,13 +84,28 @@ impl<T> Filter<T> {
 }
 
 fn condition<T>(set: &ColumnSet<T>, text: &str) -> Result<Condition<T>, FilterReason> {
-    let (name, rest) = text.split_once(':').ok_or(FilterReason::NoColon)?;
+    let (name, rest) = text
+        .split_once(':')
+        .ok_or_else(|| without_colon(set, text))?;
     let column = set.find(name.trim())?;
     Ok(Condition {
         text: text.to_owned(),
         column: column.clone(),
         test: Test::parse(rest, column.kind)?,
     })
+}
+
+/// Many languages have `comm=sh`, `comm==sh` and `comm!=sh`.
+fn without_colon<T>(set: &ColumnSet<T>, text: &str) -> FilterReason {
+    let meant = text.split_once('=').and_then(|(name, value)| {
+        let value = value.strip_prefix('=').unwrap_or(value);
+        let (name, not) = name
+            .strip_suffix('!')
+            .map_or((name, ""), |name| (name, "!"));
+        let column = set.find(name.trim()).ok()?;
+        Some(format!("{}:{not}{value}", column.name()))
+    });
+    meant.map_or(FilterReason::NoColon, FilterReason::Equals)
 }
 
 // By hand, since deriving would ask for `T: Clone` and `T: Default`.

@@ -2,6 +2,7 @@
 //! containerd. Needs root.
 
 use std::error::Error;
+use std::io::{self, Write as _, stdout};
 
 use traceherd_containers::{Change, Container, ContainerCollection, RuncOptions};
 
@@ -16,16 +17,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut changes = collection.subscribe();
     while let Some(change) = changes.next().await {
         match change {
-            Change::Added(container) => print("added", &container),
-            Change::Removed(container) => print("removed", &container),
+            Change::Added(container) => print("added", &container)?,
+            Change::Removed(container) => print("removed", &container)?,
             Change::Updated(_) => {}
         }
     }
     Ok(())
 }
 
-fn print(what: &str, container: &Container) {
+fn print(what: &str, container: &Container) -> io::Result<()> {
     let name = container.name.as_deref().unwrap_or(&container.id);
     let pid = container.pid.unwrap_or_default();
-    println!("Container {what}: {name:?} pid {pid}");
+    writeln!(stdout(), "Container {what}: {name:?} pid {pid}")
 }

@@ -46,7 +46,7 @@ pub struct Builder {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// There is no cgroup hierarchy to tell containers apart by.
-    #[error("start the container collection: no cgroup hierarchy")]
+    #[error("cannot start the container collection: no cgroup hierarchy")]
     Hierarchy(#[from] HierarchyError),
     /// The cgroup that was given as this node's is not there.
     #[error(

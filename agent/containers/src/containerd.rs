@@ -51,7 +51,7 @@ type Key = (String, String);
 pub(crate) enum ContainerdError {
     #[error("not connected to {0}")]
     NotConnected(PathBuf),
-    #[error("connecting to {socket}")]
+    #[error("cannot connect to {socket}")]
     Connect {
         socket: PathBuf,
         source: tonic::transport::Error,

@@ -48,13 +48,13 @@ pub(crate) enum Seen {
 
 #[derive(Debug, Error)]
 pub(crate) enum FanotifyError {
-    #[error("making a fanotify group (this needs CAP_SYS_ADMIN)")]
+    #[error("cannot make a fanotify group (this needs CAP_SYS_ADMIN)")]
     Group(#[source] Errno),
-    #[error("making an inotify instance")]
+    #[error("cannot make an inotify instance")]
     Inotify(#[source] Errno),
-    #[error("waiting for notifications")]
+    #[error("cannot wait for notifications")]
     Wait(#[source] io::Error),
-    #[error("reading notifications")]
+    #[error("cannot read notifications")]
     Read(#[source] Errno),
     #[error("the kernel's fanotify speaks version {0}")]
     Version(u8),

@@ -45,11 +45,11 @@ pub struct Hierarchy {
 #[derive(Debug, Error)]
 pub enum HierarchyError {
     /// `/proc/self/mountinfo` could not be read.
-    #[error("read /proc/self/mountinfo")]
+    #[error("cannot read /proc/self/mountinfo")]
     Mounts(#[source] io::Error),
     /// No cgroupfs is mounted with the hierarchy's own root.
     #[error(
-        "find a cgroup hierarchy: neither cgroup2 nor a cgroup v1 controller ({}) is mounted with its root; mount the host's /sys/fs/cgroup",
+        "cannot find a cgroup hierarchy: neither cgroup2 nor a cgroup v1 controller ({}) is mounted with its root; mount the host's /sys/fs/cgroup",
         V1_CONTROLLERS.join(", ")
     )]
     NotMounted,

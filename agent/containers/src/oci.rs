@@ -34,14 +34,14 @@ const COMMAND_LINE_LIMIT: u64 = 64 << 10;
 
 #[derive(Debug, Error)]
 pub(crate) enum OciError {
-    #[error("reading {path}")]
+    #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error("{path} is not the JSON it should be")]
     Json {
         path: PathBuf,
         source: serde_json::Error,
     },
-    #[error("the root directory of process {pid}")]
+    #[error("cannot open the root directory of process {pid}")]
     Root { pid: u32, source: io::Error },
 }
 

@@ -154,8 +154,8 @@ impl RuncFanotify {
                 () = told.closed() => return Ok(()),
             };
             for seen in seen {
-                match seen {
-                    Seen::Opened { pid, program } if followed.len() < FOLLOWED => {
+                match called_for(seen, followed.len()) {
+                    Step::Follow(pid, program) => {
                         let (this, told) = (Arc::clone(self), told.clone());
                         followed.spawn(async move {
                             if let Some(facts) = this.follow(pid, program).await {
@@ -164,8 +164,8 @@ impl RuncFanotify {
                             }
                         });
                     }
-                    Seen::Opened { .. } | Seen::Lost => look = true,
-                    Seen::Replaced => look |= watch.mark(),
+                    Step::Look => look = true,
+                    Step::Mark => look |= watch.mark(),
                 }
             }
         }
@@ -279,6 +279,26 @@ impl RuncFanotify {
 
     fn forget_ended(&self) {
         locked(&self.told).retain(|_, (_, init)| init.lives());
+    }
+}
+
+/// What a notification calls for.
+#[derive(Debug, Eq, PartialEq)]
+enum Step {
+    /// Following a runtime.
+    Follow(u32, FileId),
+    /// Looking at all state again: something was not seen.
+    Look,
+    /// Marking the programs that stand there now.
+    Mark,
+}
+
+/// While so many runtimes are followed already.
+fn called_for(seen: Seen, followed: usize) -> Step {
+    match seen {
+        Seen::Opened { pid, program } if followed < FOLLOWED => Step::Follow(pid, program),
+        Seen::Opened { .. } | Seen::Lost => Step::Look,
+        Seen::Replaced => Step::Mark,
     }
 }
 

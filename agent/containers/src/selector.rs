@@ -17,8 +17,6 @@ pub struct Selector {
     pub exclude_names: Vec<String>,
     /// The namespace of the container's pod is one of these.
     pub namespaces: Vec<String>,
-    /// The namespace of the container's pod is none of these.
-    pub exclude_namespaces: Vec<String>,
     /// The name of the container's pod is one of these.
     pub pods: Vec<String>,
     /// The pod's labels, or without a pod the container's own, have each of these.
@@ -61,6 +59,15 @@ pub enum LabelOperator {
 }
 
 impl Selector {
+    /// The containers of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            names: vec![name.to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// True when the container is selected, as far as it is known.
     #[must_use]
     pub fn matches(&self, container: &Container) -> bool {
@@ -75,7 +82,6 @@ impl Selector {
         among(&self.names, container.name.as_deref())
             && not_among(&self.exclude_names, container.name.as_deref())
             && among(&self.namespaces, namespace)
-            && not_among(&self.exclude_namespaces, namespace)
             && among(&self.pods, pod.map(|pod| pod.name.as_str()))
             && self.matches_labels(container)
             && self.matches_image(container)
@@ -85,17 +91,6 @@ impl Selector {
     #[must_use]
     pub fn matches_host(&self) -> bool {
         self.host
-    }
-
-    /// False when what is known of a container makes no difference: every one is selected, or
-    /// none.
-    #[must_use]
-    pub fn needs_metadata(&self) -> bool {
-        let every = Self {
-            host: self.host,
-            ..Self::default()
-        };
-        !self.no_containers && *self != every
     }
 
     fn matches_labels(&self, container: &Container) -> bool {
@@ -204,10 +199,6 @@ mod tests {
             namespaces: words(list),
             ..every()
         };
-        let not_in = |list| Selector {
-            exclude_namespaces: words(list),
-            ..every()
-        };
         let pods = |list| Selector {
             pods: words(list),
             ..every()
@@ -222,6 +213,7 @@ mod tests {
         };
         let table = [
             (every(), true),
+            (Selector::named("web"), true),
             (names(&["web"]), true),
             (names(&["other", "web"]), true),
             (names(&["we"]), false),
@@ -230,8 +222,6 @@ mod tests {
             (not(&["sidecar"]), true),
             (spaces(&["shop"]), true),
             (spaces(&["default"]), false),
-            (not_in(&["kube-system"]), true),
-            (not_in(&["shop"]), false),
             (pods(&["cart-0"]), true),
             (pods(&["cart-1"]), false),
             (labelled(&[("app", "cart")]), true),
@@ -323,7 +313,6 @@ mod tests {
         for (selector, container, expected) in table {
             assert_eq!(selector.matches(container), expected, "{selector:?}");
         }
-        assert!(in_pods.needs_metadata());
     }
 
     #[test]
@@ -334,7 +323,7 @@ mod tests {
             ..every()
         };
         assert!(!none.matches(&web()) && !none.matches(&Container::default()));
-        assert!(none.matches_host() && !none.needs_metadata());
+        assert!(none.matches_host());
     }
 
     #[test]
@@ -349,13 +338,6 @@ mod tests {
             host: true,
             ..every()
         };
-        assert!(host.matches_host() && host.matches(&web()) && !host.needs_metadata());
-        assert!(
-            Selector {
-                names: words(&["web"]),
-                ..every()
-            }
-            .needs_metadata()
-        );
+        assert!(host.matches_host() && host.matches(&web()));
     }
 }

@@ -1,14 +1,15 @@
-//! What a manifest asks for that a single host cannot do or say.
+//! What is asked for that a single host cannot do or say.
 
 use std::time::Duration;
 
 use traceherd_crds::{ClusterTraceSpec, Output};
 
 use super::wants_something;
+use crate::cli::Selection;
 use crate::manifest::{DEFAULT_NAMESPACE, Kind, Manifest};
 
 /// What a cluster would do with the manifest and this host does not, a line each.
-pub fn notes(manifest: &Manifest) -> Vec<String> {
+pub fn of_manifest(manifest: &Manifest) -> Vec<String> {
     let spec = &manifest.spec;
     let mut notes = Vec::new();
     match (manifest.kind, &manifest.namespace) {
@@ -49,6 +50,18 @@ pub fn notes(manifest: &Manifest) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What options ask for that can never match without a cluster.
+pub fn of_options(chosen: &Selection) -> Vec<String> {
+    let in_pods = !chosen.namespaces.is_empty() || !chosen.pods.is_empty();
+    if chosen.labels.is_empty() || !in_pods {
+        return Vec::new();
+    }
+    vec![
+        "without a cluster the labels of pods are not known: -l together with -n or -p matches no container"
+            .to_owned(),
+    ]
 }
 
 /// Fields that were given, as far as that can be told, and say nothing to a single host.

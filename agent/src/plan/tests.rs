@@ -184,6 +184,20 @@ fn what_needs_a_cluster_is_never_ignored_in_silence() {
 }
 
 #[test]
+fn options_that_can_never_match_are_told() {
+    for (line, told) in [
+        ("-n shop -l app=cart", true),
+        ("-p cart-0 -l app=cart", true),
+        ("-l app=cart", false),
+        ("-n shop -p cart-0", false),
+        ("", false),
+    ] {
+        let notes = of_options(line).notes;
+        assert_eq!(notes.len(), usize::from(told), "{line}: {notes:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_done_on_this_host_is_refused() {
     for (kind, lines, message) in [
         (

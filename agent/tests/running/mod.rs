@@ -1,9 +1,10 @@
 //! A running `traceherd`, and programs with names of their own for it to see.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -56,25 +57,32 @@ impl Program {
 /// A running command that is ended with the value.
 pub struct Running {
     child: Child,
-    stdout: Option<BufReader<ChildStdout>>,
+    stdout: Option<BufReader<File>>,
 }
 
 impl Running {
     /// Starts `traceherd` with `words`, and waits until it traces.
     pub fn start(words: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_traceherd"))
+        let (reader, writer) = std::io::pipe().unwrap();
+        Self::start_on(words, writer.into(), reader.into()).0
+    }
+
+    /// The same with another standard output, to be read from `reader`; also gives the header.
+    pub fn start_on(words: &[&str], stdout: Stdio, reader: OwnedFd) -> (Self, String) {
+        assert!(nix::unistd::geteuid().is_root(), "this test needs root");
+        let child = Command::new(env!("CARGO_BIN_EXE_traceherd"))
             .args(words)
             .env("RUST_LOG", "off")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = child.stdout.take().map(BufReader::new);
+        let stdout = Some(BufReader::new(File::from(reader)));
         let mut running = Self { child, stdout };
         let header = running.line();
         assert!(header.contains("PID"), "{header:?}: {}", running.stderr());
-        running
+        (running, header)
     }
 
     /// The next line of its standard output; empty at its end.
@@ -91,7 +99,7 @@ impl Running {
         rest
     }
 
-    fn reader(&mut self) -> &mut BufReader<ChildStdout> {
+    fn reader(&mut self) -> &mut BufReader<File> {
         self.stdout.as_mut().unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! Prints the execs of one container in columns. Run it as root:
-//! `cargo run --example container_columns -- --containername foo`.
+//! `container_columns --containername foo`.
 
+use std::io::{Write as _, stdout};
 use std::{env, error::Error};
 
 use futures::StreamExt as _;
@@ -18,20 +19,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let both = docker.containerd("/run/containerd/containerd.sock");
     let containers = both.kernel().start().await?;
     let tracers = TracerCollection::start(Config::default(), &containers)?;
-    let selector = Selector {
-        names: vec![name],
-        ..Selector::default()
+    let spec = TraceSpec {
+        selector: Selector::named(&name),
+        ..TraceSpec::default()
     };
-    let mut execs = tracers
-        .add(
-            "example",
-            TraceSpec {
-                selector,
-                ..TraceSpec::default()
-            },
-        )
-        .await?;
-
+    let mut execs = tracers.add("example", spec).await?;
     let columns = ExecEvent::columns().select("container,pid,ppid,comm,ret,args")?;
     let mut table = Table::new(&columns);
     let mut out = String::new();
@@ -39,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     table.write_header(&mut out);
     while let Some(event) = execs.next().await {
         table.write_row(&event, &mut out);
-        print!("{out}");
+        stdout().write_all(out.as_bytes())?;
         out.clear();
     }
     Ok(())

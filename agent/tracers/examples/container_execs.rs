@@ -1,7 +1,11 @@
 //! Prints the execs of one container, and no other's leave the kernel. Run it as root:
-//! `cargo run --example container_execs -- --containername foo`.
+//! `container_execs --containername foo`.
 
-use std::{env, error::Error};
+use std::{
+    env,
+    error::Error,
+    io::{Write as _, stdout},
+};
 
 use futures::StreamExt as _;
 use traceherd_containers::{ContainerCollection, Selector};
@@ -20,22 +24,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .start()
         .await?;
     let tracers = TracerCollection::start(Config::default(), &containers)?;
-    let selector = Selector {
-        names: vec![name.clone()],
-        ..Selector::default()
+    let spec = TraceSpec {
+        selector: Selector::named(&name),
+        ..TraceSpec::default()
     };
-    let mut execs = tracers
-        .add(
-            "example",
-            TraceSpec {
-                selector,
-                ..TraceSpec::default()
-            },
-        )
-        .await?;
+    let mut execs = tracers.add("example", spec).await?;
     while let Some(event) = execs.next().await {
         let (comm, pid) = (event.comm, event.pid);
-        println!("A new \"{comm}\" process with pid {pid} was executed in container \"{name}\"");
+        writeln!(
+            stdout(),
+            "A new \"{comm}\" process with pid {pid} was executed in container \"{name}\""
+        )?;
     }
     Ok(())
 }

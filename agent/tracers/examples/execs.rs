@@ -1,23 +1,18 @@
-//! Prints every exec on this host. Run it as root: `cargo run --example execs`.
+//! Prints every exec on this host, until nobody reads it any more. Needs root.
 
-use std::{process::ExitCode, thread};
+use std::io::{Write as _, stdout};
+use std::{error::Error, sync::mpsc::channel};
 
 use traceherd_tracers::{ExecOptions, ExecTracer};
 
-fn main() -> ExitCode {
-    let tracer = ExecTracer::start(ExecOptions::default(), |event| {
-        println!(
-            "A new \"{}\" process with pid {} was executed",
-            event.comm, event.pid
-        );
-    });
-    match tracer {
-        Ok(_tracer) => loop {
-            thread::park();
-        },
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+fn main() -> Result<(), Box<dyn Error>> {
+    let (end, ended) = channel();
+    let _tracer = ExecTracer::start(ExecOptions::default(), move |event| {
+        let (comm, pid) = (event.comm, event.pid);
+        let line = format!("A new \"{comm}\" process with pid {pid} was executed");
+        if let Err(error) = writeln!(stdout(), "{line}") {
+            let _ = end.send(error);
         }
-    }
+    })?;
+    Err(ended.recv()?.into())
 }

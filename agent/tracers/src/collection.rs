@@ -31,7 +31,7 @@ pub use self::{
     spec::{RateLimit, TraceSpec},
 };
 use crate::kernel::{
-    programs::{Programs, ProgramsError},
+    programs::{CGROUPS, Programs, ProgramsError, Sizes},
     ring::{Input, RingReader, RingState},
 };
 
@@ -41,6 +41,8 @@ pub struct Config {
     /// Bytes of the ring between kernel and user space: rounded up to a power of two of whole
     /// pages. It is mapped twice, and all of it resident.
     pub ring_bytes: u32,
+    /// Most cgroups that are told apart at once: one for each container, and the host's own.
+    pub cgroups: u32,
     /// What events say of the node that they happened on.
     pub node: Option<String>,
     /// How many events of containers that are not known yet may wait.
@@ -50,10 +52,11 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// A ring of 2 MiB, 8,192 events, 10 seconds.
+    /// A ring of 2 MiB, 65,536 cgroups, 8,192 events, 10 seconds.
     fn default() -> Self {
         Self {
             ring_bytes: 2 << 20,
+            cgroups: CGROUPS,
             node: None,
             pending_events: 8192,
             pending_age: Duration::from_secs(10),
@@ -112,7 +115,11 @@ impl TracerCollection {
     /// [`kernel`](traceherd_containers::Builder::kernel): its cgroup events come from here.
     pub fn start(config: Config, containers: &ContainerCollection) -> Result<Self, StartError> {
         let hierarchy = containers.hierarchy();
-        let (programs, ring) = Programs::load(hierarchy, config.ring_bytes)?;
+        let sizes = Sizes {
+            ring_bytes: config.ring_bytes,
+            cgroups: config.cgroups,
+        };
+        let (programs, ring) = Programs::load(hierarchy, sizes)?;
         let held = Held::new(Bounds {
             events: config.pending_events,
             bytes: 8 << 20,
@@ -221,6 +228,12 @@ impl TracerCollection {
     /// What was lost before anyone could say whose it was.
     pub fn unattributed(&self) -> Unattributed {
         self.core().unattributed()
+    }
+
+    /// What the kernel side did with the events of one container: `id` is its cgroup's. The same
+    /// of any other cgroup that is told apart; none of one that is not, or is gone.
+    pub fn container_counts(&self, id: CgroupId) -> Option<KernelCounts> {
+        self.core().container_counts(id)
     }
 
     /// What the kernel side did with every event that it saw.

@@ -18,8 +18,8 @@
 //!     ContainerCollection::builder().docker("/run/docker.sock").kernel().start().await?;
 //! let tracers = TracerCollection::start(Config::default(), &containers)?;
 //!
-//! let selector = Selector { names: vec!["web".into()], ..Selector::default() };
-//! let mut execs = tracers.add("shells", TraceSpec { selector, ..TraceSpec::default() }).await?;
+//! let spec = TraceSpec { selector: Selector::named("web"), ..TraceSpec::default() };
+//! let mut execs = tracers.add("shells", spec).await?;
 //! while let Some(event) = execs.next().await {
 //!     println!("{} was executed in web", event.comm);
 //! }

@@ -13,13 +13,16 @@ use crate::{
     collection::{Events, KernelCounts, TraceSpec, verdict},
     exec::{ArgsMode, Arguments, Clock, ExecEvent, ExecOptions, decode},
     kernel::{
-        programs::{Programs, ProgramsError, VerdictError},
+        programs::{CGROUPS, Programs, ProgramsError, Sizes, VerdictError},
         ring::{Input, RingReader},
     },
 };
 
-/// Bytes of the ring.
-const RING_BYTES: u32 = 2 << 20;
+/// It has one verdict, the root's. A process's first event in another cgroup makes counters there.
+const SIZES: Sizes = Sizes {
+    ring_bytes: 2 << 20,
+    cgroups: CGROUPS,
+};
 /// Events that may wait in a stream.
 const STREAM_EVENTS: usize = 8192;
 
@@ -107,7 +110,7 @@ impl ExecTracer {
     ) -> Result<Self, TracerError> {
         let hierarchy = Hierarchy::detect()?;
         let root = hierarchy.root().map_err(TracerError::Root)?.id;
-        let (mut programs, ring) = Programs::load(&hierarchy, RING_BYTES)?;
+        let (mut programs, ring) = Programs::load(&hierarchy, SIZES)?;
         let spec = TraceSpec {
             exec: options,
             ..TraceSpec::default()

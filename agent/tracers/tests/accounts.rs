@@ -14,9 +14,11 @@ use std::{
 use futures::StreamExt as _;
 use support::{
     call::Call,
-    stage::{Stage, assert_adds_up, on, since},
+    recorder::eventually,
+    stage::{Ground, Stage, assert_adds_up, on, since},
 };
 use traceherd_columns::{Columns as _, Filter};
+use traceherd_containers::CgroupId;
 use traceherd_tracers::{Config, ExecEvent, ExecOptions, MAX_ARGS_BYTES, RateLimit, TraceSpec};
 
 fn filter(text: &str) -> Option<Filter<ExecEvent>> {
@@ -226,6 +228,71 @@ async fn what_a_full_ring_has_no_room_for_is_counted_to_its_traces() {
     let counts = since(before, trace.counts().await);
     println!("{counts:?}");
     assert_eq!(counts.observed, 2002);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_new_containers_have_no_room_to_wait_for_a_name_is_counted() {
+    let stage = Stage::with_a_stopped_docker(Config {
+        pending_events: 3,
+        ..Config::default()
+    })
+    .await;
+    let _events = stage
+        .tracers
+        .add("any", TraceSpec::default())
+        .await
+        .unwrap();
+    let nobodys = stage.nobodys();
+    nobodys.storm(10).succeeds();
+    stage.tracers.flush().await;
+    let unattributed = stage.tracers.unattributed();
+    // Others may have had the room for the three.
+    assert!(unattributed.pending_full >= 11 - 3, "{unattributed:?}");
+    assert_eq!(unattributed.pending_expired, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_too_long_for_a_name_is_counted() {
+    let stage = Stage::with_a_stopped_docker(Config {
+        pending_age: Duration::from_millis(1),
+        ..Config::default()
+    })
+    .await;
+    let _events = stage
+        .tracers
+        .add("any", TraceSpec::default())
+        .await
+        .unwrap();
+    let nobodys = stage.nobodys();
+    nobodys.storm(10).succeeds();
+    let expired = || stage.tracers.unattributed().pending_expired;
+    eventually(|| (expired() > 0).then_some(()));
+    assert_eq!(stage.tracers.unattributed().pending_full, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_containers_events_are_counted_for_itself() {
+    let stage = Stage::new().await;
+    let (wanted, _trace) = stage.traced("wanted", TraceSpec::default()).await;
+    let (other, on_other) = stage.traced("other", TraceSpec::default()).await;
+    on_other.end().await;
+    let counts = |of: &Ground| stage.tracers.container_counts(of.cgroup()).unwrap();
+    let before = [counts(&wanted), counts(&other)];
+    wanted.storm(20).succeeds();
+    other.storm(10).succeeds();
+    let (ours, others) = (counts(&wanted), counts(&other));
+    assert_eq!(
+        (ours.seen - before[0].seen, ours.sent - before[0].sent),
+        (21, 21)
+    );
+    assert_eq!(
+        (
+            others.seen - before[1].seen,
+            others.ignored - before[1].ignored
+        ),
+        (11, 11)
+    );
+    assert_eq!(stage.tracers.container_counts(CgroupId(u64::MAX)), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,12 @@
 
 mod support;
 
-use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt as _;
 use support::{
@@ -12,7 +17,8 @@ use support::{
     recorder::{assert_nothing_of_the_arguments, texts},
     stage::{Stage, assert_adds_up, on, since},
 };
-use traceherd_containers::Selector;
+use traceherd_containers::{Change, Selector};
+use traceherd_e2e::Lateness;
 use traceherd_tracers::{ArgsMode, ExecEvent, ExecOptions, MAX_ARGS_BYTES, TraceError, TraceSpec};
 
 fn pids(events: &[Arc<ExecEvent>]) -> Vec<u32> {
@@ -80,6 +86,33 @@ async fn the_first_exec_of_a_short_container_arrives_with_its_name() {
         assert!(missing.remove(name), "{name} twice");
     }
     assert_eq!(stage.tracers.unattributed().total(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kernel_tells_the_end_of_a_containers_cgroup_within_100_ms() {
+    let stage = Stage::new().await;
+    let (ground, _trace) = stage.traced("trace", TraceSpec::default()).await;
+    let mut changes = stage.containers.subscribe();
+    let name = ground.name.clone();
+    let told = tokio::spawn(async move {
+        loop {
+            if let Change::Removed(container) = changes.next().await.unwrap()
+                && container.name.as_ref() == Some(&name)
+            {
+                return Instant::now();
+            }
+        }
+    });
+    let (ended, machine) = (ground.end(), Lateness::watch());
+    tokio::task::block_in_place(|| stage.remove(&ground.name));
+    let told = tokio::time::timeout(Duration::from_secs(30), told);
+    let told = told.await.unwrap().unwrap();
+    let late = told.saturating_duration_since(ended.join().unwrap());
+    let allowed = machine.allowance();
+    assert!(
+        late < Duration::from_millis(100) + allowed,
+        "{late:?}, {allowed:?} allowed for the machine"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,19 +80,17 @@ pub struct ContainerCounters {
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stat {
-    /// Events of processes under no entry: another node's on the same kernel.
-    Foreign = 0,
     /// The cgroup lies deeper than the lookup goes.
-    TooDeep = 1,
+    TooDeep = 0,
     /// A cgroup's creation or removal could not be told: the ring was full.
-    CgroupLost = 2,
+    CgroupLost = 1,
     /// No room for another cgroup's verdict.
-    VerdictsFull = 3,
+    VerdictsFull = 2,
     /// A wanted event was lost, the ring being full, and its cgroup had no room for counters.
-    LostUncounted = 4,
+    LostUncounted = 3,
 }
 
 impl Stat {
     /// How many there are.
-    pub const COUNT: u32 = 5;
+    pub const COUNT: u32 = 4;
 }

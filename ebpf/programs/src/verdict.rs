@@ -81,9 +81,7 @@ pub unsafe fn find(mut cgroup: Ptr) -> Option<Found> {
     let mut own = 0;
     for level in 0..MAX_LEVELS {
         if cgroup.is_null() {
-            if level > 0 {
-                count(Stat::Foreign);
-            }
+            // Under no entry: another node's, on the same kernel.
             return None;
         }
         // SAFETY: typed pointers all the way.

@@ -3,6 +3,22 @@ use crate::container::Runtime;
 use crate::fake_runtime::Told as Heard;
 use tokio::task::JoinHandle;
 
+#[test]
+fn what_could_not_be_seen_is_looked_for() {
+    let program = FileId::at(Path::new("/")).unwrap();
+    let opened = Seen::Opened { pid: 7, program };
+    for (seen, followed, step) in [
+        (opened, 0, Step::Follow(7, program)),
+        (opened, FOLLOWED - 1, Step::Follow(7, program)),
+        (opened, FOLLOWED, Step::Look),
+        (Seen::Lost, 0, Step::Look),
+        (Seen::Lost, FOLLOWED, Step::Look),
+        (Seen::Replaced, 0, Step::Mark),
+    ] {
+        assert_eq!(called_for(seen, followed), step, "{seen:?}");
+    }
+}
+
 struct Followed {
     heard: Heard,
     task: JoinHandle<()>,

@@ -82,9 +82,18 @@ impl Core {
         Unattributed {
             pending_lost: known.pending_lost + self.programs.stat(Stat::LostUncounted),
             too_deep: self.programs.stat(Stat::TooDeep),
-            cgroups: known.cgroups + self.programs.stat(Stat::VerdictsFull),
+            // Those that the kernel found no room for are told here too, and find none either.
+            cgroups: known.cgroups.max(self.programs.stat(Stat::VerdictsFull)),
             ..known
         }
+    }
+
+    pub fn container_counts(&self, id: CgroupId) -> Option<KernelCounts> {
+        let place = self.places.get(&id)?;
+        place
+            .gone
+            .is_none()
+            .then(|| self.programs.counters(id).into())
     }
 
     pub fn kernel_counts(&self) -> KernelCounts {

@@ -40,8 +40,8 @@ pub struct Unattributed {
     pub too_deep: u64,
     /// Records that could not be decoded.
     pub malformed: u64,
-    /// New cgroups for which the kernel had no room (65,536): their events count as the cgroup's
-    /// that they are in.
+    /// Cgroups for which the kernel had no room ([`Config::cgroups`](crate::Config::cgroups)), each
+    /// counted once: their events count as the cgroup's that they are in.
     pub cgroups: u64,
 }
 

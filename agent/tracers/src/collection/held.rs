@@ -91,3 +91,115 @@ impl Held {
 fn size(event: &ExecEvent) -> usize {
     size_of::<ExecEvent>() + event.file.len() + event.args.recorded_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Arguments;
+
+    const HERE: CgroupId = CgroupId(1);
+    const THERE: CgroupId = CgroupId(2);
+
+    fn exec(pid: u32, file_bytes: usize) -> ExecEvent {
+        ExecEvent {
+            node: None,
+            container: None,
+            kind: "normal",
+            timestamp: 0,
+            boottime: 0,
+            pid,
+            tid: None,
+            nspid: pid,
+            ppid: 1,
+            uid: 0,
+            gid: 0,
+            euid: 0,
+            loginuid: None,
+            sessionid: None,
+            sid: 0,
+            tty: None,
+            comm: crate::exec::Name([0; 16]),
+            pcomm: crate::exec::Name([0; 16]),
+            file: vec![b'x'; file_bytes],
+            file_unreadable: false,
+            exepath: None,
+            exepath_cut: false,
+            interpreter: None,
+            ret: 0,
+            args: Arguments::unasked(),
+            cgroupid: HERE,
+            mountnsid: 0,
+        }
+    }
+
+    fn holding(events: usize, bytes: usize) -> Held {
+        Held::new(Bounds {
+            events,
+            bytes,
+            age: Duration::from_secs(10),
+        })
+    }
+
+    fn pids(events: &[ExecEvent]) -> Vec<u32> {
+        events.iter().map(|event| event.pid).collect()
+    }
+
+    #[test]
+    fn each_cgroup_gets_its_own_in_their_order_and_once() {
+        let (mut held, now) = (holding(10, 1 << 20), Instant::now());
+        for (cgroup, pid) in [(HERE, 1), (THERE, 2), (HERE, 3), (THERE, 4), (HERE, 5)] {
+            assert!(held.push(cgroup, now, exec(pid, 10)));
+        }
+        assert_eq!(pids(&held.take(HERE)), [1, 3, 5]);
+        assert!(held.take(HERE).is_empty() && !held.is_empty());
+        assert_eq!(pids(&held.take(THERE)), [2, 4]);
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_events_and_bytes_and_again_when_some_are_taken() {
+        let one = size(&exec(1, 1000));
+        for (events, bytes, room) in [
+            (3, usize::MAX, 3),
+            (usize::MAX, 4 * one, 4),
+            (usize::MAX, 5 * one - 1, 4),
+            (2, 4 * one, 2),
+            (0, usize::MAX, 0),
+            (usize::MAX, one - 1, 0),
+        ] {
+            let (mut held, now) = (holding(events, bytes), Instant::now());
+            // Of whatever cgroup they are.
+            let mut push_all = || {
+                let pushes = (0..8).map(|n| held.push(CgroupId(n), now, exec(1, 1000)));
+                pushes.filter(|pushed| *pushed).count()
+            };
+            assert_eq!(push_all(), room, "{events} {bytes}");
+            assert_eq!(push_all(), 0, "{events} {bytes}");
+            if room > 0 {
+                assert_eq!(held.take(CgroupId(0)).len(), 1);
+                assert!(held.push(HERE, now, exec(1, 1000)));
+                assert!(!held.push(HERE, now, exec(1, 1000)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_waited_too_long_is_dropped_counted_and_makes_room() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut held = holding(4, 1 << 20);
+        for (cgroup, pid, second) in [(HERE, 1, 0), (THERE, 2, 1), (HERE, 3, 5), (HERE, 4, 20)] {
+            assert!(held.push(cgroup, at(second), exec(pid, 10)));
+        }
+        for (second, expired) in [(0, 0), (10, 0), (12, 2), (12, 0), (15, 0), (16, 1)] {
+            assert_eq!(held.expire(at(second)), expired, "after {second} s");
+        }
+        for pid in 5..8 {
+            assert!(held.push(THERE, at(16), exec(pid, 10)));
+        }
+        assert!(!held.push(THERE, at(16), exec(8, 10)));
+        assert_eq!(pids(&held.take(HERE)), [4]);
+        assert_eq!(held.expire(at(100)), 3);
+        assert!(held.is_empty() && held.bytes == 0);
+    }
+}

@@ -46,6 +46,8 @@ pub struct Place {
     pub wanted_by: Vec<usize>,
     /// What the kernel was told last.
     pub verdict: Option<Verdict>,
+    /// Whether the kernel had no room for it once.
+    pub found_no_room: bool,
     /// How much of the kernel's counters has been put to the traces' accounts.
     pub settled: ContainerCounters,
     /// Since when it is gone. Records of it may still be in the ring.
@@ -60,6 +62,7 @@ impl Place {
             whose: Whose::Pending,
             wanted_by: Vec::new(),
             verdict: None,
+            found_no_room: false,
             settled: ContainerCounters::default(),
             gone: None,
         }

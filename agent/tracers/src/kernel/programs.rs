@@ -1,4 +1,7 @@
-//! The eBPF programs and their maps: loading, attaching, and what is put into and read from them.
+//! The eBPF programs and their maps: loading them, and what is put into and read from the maps.
+
+mod attach;
+mod constants;
 
 use std::{io, os::fd::RawFd};
 
@@ -6,21 +9,19 @@ use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
     programs::{
-        BtfTracePoint, ProgramError, TracePoint, tp_btf::BtfTracePointLinkId,
-        trace_point::TracePointLinkId,
+        BtfTracePoint, ProgramError, tp_btf::BtfTracePointLinkId, trace_point::TracePointLinkId,
     },
     util::nr_cpus,
 };
 use thiserror::Error;
-use traceherd_containers::{CgroupId, CgroupVersion, Hierarchy};
-use traceherd_ebpf_common::{ABSENT, ContainerCounters, Offsets, Settings, Stat, Verdict};
+use traceherd_containers::{CgroupId, Hierarchy};
+use traceherd_ebpf_common::{ContainerCounters, Stat, Verdict};
 use zerocopy::IntoBytes as _;
 
+use self::constants::Constants;
 use super::{
     memory::{descriptor, map_bytes},
-    offsets::{BtfError, KernelTypes},
-    patience::attach_again,
-    registers,
+    offsets::BtfError,
     requirements::{self, RequirementError},
     ring::Ring,
 };
@@ -97,15 +98,29 @@ pub enum ProgramsError {
     },
 }
 
-/// No room for a verdict: 65,536 cgroups have one.
+/// No room for a verdict.
 #[derive(Debug, Error)]
-#[error("cannot tell the kernel about the cgroup {cgroup}: at most 65,536 cgroups can be followed")]
+#[error("cannot tell the kernel about the cgroup {cgroup}: at most {most} cgroups can be followed")]
 pub struct VerdictError {
     /// The cgroup.
     pub cgroup: CgroupId,
+    /// How many have a verdict.
+    pub most: u32,
     /// What the kernel said.
     pub source: MapError,
 }
+
+/// How large the maps are.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The ring; rounded up to a power of two of whole pages.
+    pub ring_bytes: u32,
+    /// Cgroups with a verdict, and with counters.
+    pub cgroups: u32,
+}
+
+/// Most cgroups with a verdict, where nobody says otherwise.
+pub const CGROUPS: u32 = 65_536;
 
 type VerdictBytes = [u8; size_of::<Verdict>()];
 type CounterBytes = [u8; size_of::<ContainerCounters>()];
@@ -122,25 +137,29 @@ pub struct Programs {
     exec: Option<BtfTracePointLinkId>,
     failed: Option<[TracePointLinkId; 2]>,
     failed_loaded: bool,
+    /// What the kernel's types do not tell of where failed execs are read from.
+    missing_register: Option<&'static str>,
     cgroups: Option<[BtfTracePointLinkId; 2]>,
+    most_cgroups: u32,
 }
 
 impl Programs {
-    /// Loads programs and maps; attaches nothing. `ring_bytes` is rounded up to a power of two of
-    /// whole pages.
-    pub fn load(hierarchy: &Hierarchy, ring_bytes: u32) -> Result<(Self, Ring), ProgramsError> {
+    /// Loads programs and maps; attaches nothing.
+    pub fn load(hierarchy: &Hierarchy, sizes: Sizes) -> Result<(Self, Ring), ProgramsError> {
         if OBJECT.is_empty() {
             return Err(ProgramsError::NotBuilt);
         }
         requirements::check_capabilities()?;
-        let ring_bytes = ring_bytes.max(page_bytes()).next_power_of_two();
-        let (offsets, settings) = constants(hierarchy, ring_bytes)?;
+        let ring_bytes = sizes.ring_bytes.max(page_bytes()).next_power_of_two();
+        let constants = Constants::of_this_kernel(hierarchy, ring_bytes)?;
         let cpus = nr_cpus().map_err(|(path, source)| ProgramsError::Cpus { path, source })?;
         let mut ebpf = EbpfLoader::new()
             .btf(None)
-            .override_global("OFFSETS", offsets.as_bytes(), true)
-            .override_global("SETTINGS", settings.as_bytes(), true)
+            .override_global("OFFSETS", constants.offsets.as_bytes(), true)
+            .override_global("SETTINGS", constants.settings.as_bytes(), true)
             .map_max_entries("RING", ring_bytes)
+            .map_max_entries("VERDICTS", sizes.cgroups)
+            .map_max_entries("COUNTERS", sizes.cgroups)
             .map_max_entries("SCRATCH", u32::try_from(cpus).unwrap_or(u32::MAX))
             .load(OBJECT)
             .map_err(ProgramsError::Maps)?;
@@ -157,7 +176,9 @@ impl Programs {
             exec: None,
             failed: None,
             failed_loaded: false,
+            missing_register: constants.missing_register,
             cgroups: None,
+            most_cgroups: sizes.cgroups,
         };
         // What was read to load the programs is worth tens of megabytes, and is not needed again.
         // SAFETY: no preconditions.
@@ -167,73 +188,6 @@ impl Programs {
         }
         let bytes = ring_bytes;
         Ok((programs, Ring { buffer, bytes }))
-    }
-
-    /// Attaches or detaches what sees successful execs.
-    pub fn set_exec(&mut self, on: bool) -> Result<(), ProgramsError> {
-        if on && self.exec.is_none() {
-            self.exec = Some(self.attach_btf("exec")?);
-        } else if !on && let Some(link) = self.exec.take() {
-            self.detach_btf("exec", link);
-        }
-        Ok(())
-    }
-
-    /// Attaches or detaches what sees failed execs. Attached, it makes every system call of the
-    /// machine a little slower.
-    pub fn set_failed(&mut self, on: bool) -> Result<(), ProgramsError> {
-        const PROGRAMS: [(&str, &str); 2] = [
-            ("execve_exit", "sys_exit_execve"),
-            ("execveat_exit", "sys_exit_execveat"),
-        ];
-        if on && self.failed.is_none() {
-            requirements::ensure_tracefs()?;
-            if !self.failed_loaded {
-                for (program, _) in PROGRAMS {
-                    self.tracepoint(program)?
-                        .load()
-                        .map_err(failures_unsupported)?;
-                }
-                self.failed_loaded = true;
-            }
-            let [(first, on_first), (second, on_second)] = PROGRAMS;
-            let link = self.attach_tracepoint(first, on_first)?;
-            match self.attach_tracepoint(second, on_second) {
-                Ok(other) => self.failed = Some([link, other]),
-                Err(error) => {
-                    self.detach_tracepoint(first, link);
-                    return Err(error);
-                }
-            }
-        } else if !on && let Some(links) = self.failed.take() {
-            for ((program, _), link) in PROGRAMS.into_iter().zip(links) {
-                self.detach_tracepoint(program, link);
-            }
-        }
-        Ok(())
-    }
-
-    /// Attaches or detaches what sees cgroups come and go.
-    pub fn set_cgroups(&mut self, on: bool) -> Result<(), ProgramsError> {
-        if on && self.cgroups.is_none() {
-            let made = self.attach_btf("cgroup_mkdir")?;
-            match self.attach_btf("cgroup_rmdir") {
-                Ok(removed) => self.cgroups = Some([made, removed]),
-                Err(error) => {
-                    self.detach_btf("cgroup_mkdir", made);
-                    return Err(error);
-                }
-            }
-        } else if !on && let Some([made, removed]) = self.cgroups.take() {
-            self.detach_btf("cgroup_mkdir", made);
-            self.detach_btf("cgroup_rmdir", removed);
-        }
-        Ok(())
-    }
-
-    /// Whether anything is attached.
-    pub fn live(&self) -> bool {
-        self.exec.is_some() || self.failed.is_some() || self.cgroups.is_some()
     }
 
     /// Bytes of kernel memory that the maps take, without the ring.
@@ -246,7 +200,16 @@ impl Programs {
         let bytes: VerdictBytes = zerocopy::transmute!(verdict);
         self.verdicts
             .insert(cgroup.0, bytes, 0)
-            .map_err(|source| VerdictError { cgroup, source })
+            .map_err(|source| VerdictError {
+                cgroup,
+                most: self.most_cgroups,
+                source,
+            })
+    }
+
+    /// How many cgroups can have a verdict.
+    pub fn most_cgroups(&self) -> u32 {
+        self.most_cgroups
     }
 
     /// Takes a cgroup's verdict away.
@@ -286,50 +249,6 @@ impl Programs {
             .get(&(stat as u32), 0)
             .map_or(0, |values| values.iter().sum())
     }
-
-    fn attach_btf(&mut self, program: &'static str) -> Result<BtfTracePointLinkId, ProgramsError> {
-        let found = btf_program(&mut self.ebpf, program)?;
-        attach_again(|| found.attach()).map_err(|source| ProgramsError::Attach { program, source })
-    }
-
-    fn detach_btf(&mut self, program: &'static str, link: BtfTracePointLinkId) {
-        if let Ok(found) = btf_program(&mut self.ebpf, program) {
-            // The kernel does not refuse to close a descriptor.
-            let _ = found.detach(link);
-        }
-    }
-
-    fn attach_tracepoint(
-        &mut self,
-        program: &'static str,
-        tracepoint: &str,
-    ) -> Result<TracePointLinkId, ProgramsError> {
-        let found = self.tracepoint(program)?;
-        attach_again(|| found.attach("syscalls", tracepoint))
-            .map_err(|source| ProgramsError::Attach { program, source })
-    }
-
-    fn detach_tracepoint(&mut self, program: &'static str, link: TracePointLinkId) {
-        if let Ok(found) = self.tracepoint(program) {
-            // The kernel does not refuse to close a descriptor.
-            let _ = found.detach(link);
-        }
-    }
-
-    fn tracepoint(&mut self, program: &'static str) -> Result<&mut TracePoint, ProgramsError> {
-        self.ebpf
-            .program_mut(program)
-            .ok_or(ProgramsError::NotBuilt)?
-            .try_into()
-            .map_err(|source| ProgramsError::Attach { program, source })
-    }
-}
-
-fn failures_unsupported(source: ProgramError) -> ProgramsError {
-    ProgramsError::FailuresUnsupported {
-        release: requirements::kernel_release(),
-        source,
-    }
 }
 
 fn btf_program<'a>(
@@ -358,46 +277,6 @@ fn load_programs(ebpf: &mut Ebpf) -> Result<(), ProgramsError> {
             })?;
     }
     Ok(())
-}
-
-/// What the programs are told about this kernel.
-fn constants(hierarchy: &Hierarchy, ring_bytes: u32) -> Result<(Offsets, Settings), ProgramsError> {
-    let types = KernelTypes::running()?;
-    let offsets = types.offsets()?;
-    let mut settings = Settings {
-        wake_bytes: ring_bytes / 4,
-        ..Settings::NONE
-    };
-    match &hierarchy.version {
-        CgroupVersion::V2 => settings.hierarchy_id = 0,
-        CgroupVersion::V1 { controller } => {
-            let missing = || ProgramsError::Hierarchy(controller.clone());
-            let name = format!("{controller}_cgrp_id");
-            settings.subsys_index = types
-                .enumerator("cgroup_subsys_id", &name)
-                .ok_or_else(missing)?;
-            settings.hierarchy_id = hierarchy_id(controller).ok_or_else(missing)?;
-        }
-    }
-    if let Some(arguments) = registers::arguments(&types) {
-        settings.execve_file = arguments.first;
-        settings.execve_argv = arguments.second;
-        settings.execveat_file = arguments.second;
-        settings.execveat_argv = arguments.third;
-    }
-    debug_assert_ne!(settings.hierarchy_id, ABSENT);
-    Ok((offsets, settings))
-}
-
-/// The hierarchy that a v1 controller is mounted in: `/proc/cgroups`.
-fn hierarchy_id(controller: &str) -> Option<u32> {
-    std::fs::read_to_string("/proc/cgroups")
-        .ok()?
-        .lines()
-        .find_map(|line| {
-            let mut words = line.split_whitespace();
-            (words.next()? == controller).then(|| words.next()?.parse().ok())?
-        })
 }
 
 fn page_bytes() -> u32 {

@@ -14,8 +14,8 @@ pub struct Arguments {
     pub third: u32,
 }
 
-/// Of the architecture that this is compiled for. `None`: the kernel's types do not tell.
-pub fn arguments(types: &KernelTypes) -> Option<Arguments> {
+/// Of the architecture that this is compiled for; or the field that the kernel's types lack.
+pub fn arguments(types: &KernelTypes) -> Result<Arguments, &'static str> {
     if cfg!(target_arch = "aarch64") {
         aarch64(types)
     } else {
@@ -24,22 +24,26 @@ pub fn arguments(types: &KernelTypes) -> Option<Arguments> {
 }
 
 /// `di`, `si`, `dx` (the System V calling convention).
-fn x86_64(types: &KernelTypes) -> Option<Arguments> {
-    Some(Arguments {
-        first: types.offset("pt_regs.di")?,
-        second: types.offset("pt_regs.si")?,
-        third: types.offset("pt_regs.dx")?,
+fn x86_64(types: &KernelTypes) -> Result<Arguments, &'static str> {
+    Ok(Arguments {
+        first: register(types, "pt_regs.di")?,
+        second: register(types, "pt_regs.si")?,
+        third: register(types, "pt_regs.dx")?,
     })
 }
 
 /// `x0`, `x1`, `x2`; by the time a call returns, `x0` holds its result, and `orig_x0` the argument.
-fn aarch64(types: &KernelTypes) -> Option<Arguments> {
-    let registers = types.offset("pt_regs.regs")?;
-    Some(Arguments {
-        first: types.offset("pt_regs.orig_x0")?,
+fn aarch64(types: &KernelTypes) -> Result<Arguments, &'static str> {
+    let registers = register(types, "pt_regs.regs")?;
+    Ok(Arguments {
+        first: register(types, "pt_regs.orig_x0")?,
         second: registers + 8,
         third: registers + 16,
     })
+}
+
+fn register(types: &KernelTypes, path: &'static str) -> Result<u32, &'static str> {
+    types.offset(path).ok_or(path)
 }
 
 #[cfg(test)]
@@ -81,7 +85,7 @@ mod tests {
             second: 8,
             third: 16,
         };
-        assert_eq!(aarch64(&types), Some(expected));
-        assert_eq!(x86_64(&types), None);
+        assert_eq!(aarch64(&types), Ok(expected));
+        assert_eq!(x86_64(&types), Err("pt_regs.di"));
     }
 }

@@ -2,16 +2,23 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt as _;
-use traceherd_containers::{ContainerCollection, Selector};
-use traceherd_e2e::Runc;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use traceherd_containers::{Builder, CgroupId, ContainerCollection, Selector};
+use traceherd_e2e::{Docker, Runc};
 use traceherd_tracers::{Config, Counts, Events, ExecEvent, TraceSpec, TracerCollection};
 
 use super::{call::Call, child::Child, recorder::eventually};
@@ -21,6 +28,17 @@ pub struct Stage {
     pub tracers: TracerCollection,
     pub containers: ContainerCollection,
     runc: Runc,
+    _docker: Option<Docker>,
+    /// Cgroups of nobody, to be removed however the test ends.
+    nobodys: Mutex<Vec<PathBuf>>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for path in self.nobodys.lock().unwrap().drain(..) {
+            let _ = fs::remove_dir(path);
+        }
+    }
 }
 
 /// A running container. Whatever enters its cgroup is its own.
@@ -35,16 +53,30 @@ impl Stage {
     }
 
     pub async fn with(config: Config) -> Self {
-        let containers = ContainerCollection::builder()
-            .kernel()
-            .start()
-            .await
-            .unwrap();
+        Self::of(ContainerCollection::builder(), config).await
+    }
+
+    /// With a docker that answers no more: a new cgroup that is named as a container's is pending
+    /// until it has been waited for long enough.
+    pub async fn with_a_stopped_docker(config: Config) -> Self {
+        let docker = Docker::start().unwrap();
+        let sources = ContainerCollection::builder().docker(docker.socket());
+        let mut stage = Self::of(sources, config).await;
+        let daemon = Pid::from_raw(docker.pid().cast_signed());
+        kill(daemon, Signal::SIGSTOP).unwrap();
+        stage._docker = Some(docker);
+        stage
+    }
+
+    async fn of(sources: Builder, config: Config) -> Self {
+        let containers = sources.kernel().start().await.unwrap();
         let tracers = TracerCollection::start(config, &containers).unwrap();
         Self {
             tracers,
             containers,
             runc: Runc::start().unwrap(),
+            _docker: None,
+            nobodys: Mutex::default(),
         }
     }
 
@@ -116,6 +148,25 @@ impl Stage {
         path
     }
 
+    /// A cgroup that is named as a container's, and is nobody's.
+    pub fn nobodys(&self) -> Ground {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{:032x}{number:032x}", std::process::id());
+        let path = self.containers.hierarchy().mount_point.join(&name);
+        fs::create_dir(&path).unwrap();
+        self.nobodys.lock().unwrap().push(path.clone());
+        Ground {
+            name,
+            procs: path.join("cgroup.procs"),
+        }
+    }
+
+    /// Kills and removes a container.
+    pub fn remove(&self, name: &str) {
+        self.runc.rm(name).unwrap();
+    }
+
     /// Runs a container to its end.
     pub fn run(&self, name: &str, command: &[&str]) {
         self.runc.run(name, command).unwrap();
@@ -125,15 +176,28 @@ impl Stage {
 /// The same trace, on the containers of that name only.
 pub fn on(name: &str, spec: TraceSpec) -> TraceSpec {
     TraceSpec {
-        selector: Selector {
-            names: vec![name.into()],
-            ..Selector::default()
-        },
+        selector: Selector::named(name),
         ..spec
     }
 }
 
 impl Ground {
+    /// The cgroup's id.
+    pub fn cgroup(&self) -> CgroupId {
+        CgroupId(fs::metadata(self.procs.with_file_name("")).unwrap().ino())
+    }
+
+    /// Waits, in a thread of its own, for the end of the cgroup.
+    pub fn end(&self) -> JoinHandle<Instant> {
+        let procs = self.procs.clone();
+        thread::spawn(move || {
+            while procs.exists() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Instant::now()
+        })
+    }
+
     /// A process of the container's, that executes this.
     pub fn exec(&self, call: &Call) -> Child {
         Child::fork(|| {

@@ -64,7 +64,9 @@ impl Core {
         match self.programs.set_verdict(id, verdict) {
             Ok(()) => place.verdict = Some(verdict),
             Err(error) => {
-                self.unattributed.cgroups += 1;
+                // It is tried again with every change, and is one cgroup all the same.
+                let first = !std::mem::replace(&mut place.found_no_room, true);
+                self.unattributed.cgroups += u64::from(first);
                 if !self.warned_full {
                     warn!(
                         error = &error as &dyn std::error::Error,
@@ -108,7 +110,8 @@ impl Core {
     pub(super) fn warn_full(&mut self) {
         if !self.warned_full {
             warn!(
-                "the kernel has no room for more than 65,536 cgroups: newer ones are not told apart"
+                "the kernel has no room for more than {} cgroups: newer ones are not told apart",
+                self.programs.most_cgroups()
             );
             self.warned_full = true;
         }

@@ -1,0 +1,171 @@
+//! Attaching and detaching: each group of programs is attached as a whole, or not at all.
+
+use aya::programs::{
+    ProgramError, TracePoint, tp_btf::BtfTracePointLinkId, trace_point::TracePointLinkId,
+};
+
+use super::{
+    super::{offsets::BtfError, patience::attach_again, requirements},
+    Programs, ProgramsError, btf_program,
+};
+
+/// The first kernel with `bpf_task_pt_regs`.
+const FAILURES_SINCE: (u32, u32) = (5, 15);
+
+impl Programs {
+    /// Attaches or detaches what sees successful execs.
+    pub fn set_exec(&mut self, on: bool) -> Result<(), ProgramsError> {
+        if on && self.exec.is_none() {
+            self.exec = Some(self.attach_btf("exec")?);
+        } else if !on && let Some(link) = self.exec.take() {
+            self.detach_btf("exec", link);
+        }
+        Ok(())
+    }
+
+    /// Attaches or detaches what sees failed execs. Attached, it makes every system call of the
+    /// machine a little slower.
+    pub fn set_failed(&mut self, on: bool) -> Result<(), ProgramsError> {
+        const PROGRAMS: [(&str, &str); 2] = [
+            ("execve_exit", "sys_exit_execve"),
+            ("execveat_exit", "sys_exit_execveat"),
+        ];
+        if on && self.failed.is_none() {
+            if let Some(missing) = self.missing_register {
+                return Err(BtfError::Missing(missing.to_owned()).into());
+            }
+            requirements::ensure_tracefs()?;
+            if !self.failed_loaded {
+                for (program, _) in PROGRAMS {
+                    self.tracepoint(program)?.load().map_err(|source| {
+                        failures_refused(requirements::kernel_release(), program, source)
+                    })?;
+                }
+                self.failed_loaded = true;
+            }
+            let [(first, on_first), (second, on_second)] = PROGRAMS;
+            let link = self.attach_tracepoint(first, on_first)?;
+            match self.attach_tracepoint(second, on_second) {
+                Ok(other) => self.failed = Some([link, other]),
+                Err(error) => {
+                    self.detach_tracepoint(first, link);
+                    return Err(error);
+                }
+            }
+        } else if !on && let Some(links) = self.failed.take() {
+            for ((program, _), link) in PROGRAMS.into_iter().zip(links) {
+                self.detach_tracepoint(program, link);
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches or detaches what sees cgroups come and go.
+    pub fn set_cgroups(&mut self, on: bool) -> Result<(), ProgramsError> {
+        if on && self.cgroups.is_none() {
+            let made = self.attach_btf("cgroup_mkdir")?;
+            match self.attach_btf("cgroup_rmdir") {
+                Ok(removed) => self.cgroups = Some([made, removed]),
+                Err(error) => {
+                    self.detach_btf("cgroup_mkdir", made);
+                    return Err(error);
+                }
+            }
+        } else if !on && let Some([made, removed]) = self.cgroups.take() {
+            self.detach_btf("cgroup_mkdir", made);
+            self.detach_btf("cgroup_rmdir", removed);
+        }
+        Ok(())
+    }
+
+    /// Whether anything is attached.
+    pub fn live(&self) -> bool {
+        self.exec.is_some() || self.failed.is_some() || self.cgroups.is_some()
+    }
+
+    fn attach_btf(&mut self, program: &'static str) -> Result<BtfTracePointLinkId, ProgramsError> {
+        let found = btf_program(&mut self.ebpf, program)?;
+        attach_again(|| found.attach()).map_err(|source| ProgramsError::Attach { program, source })
+    }
+
+    fn detach_btf(&mut self, program: &'static str, link: BtfTracePointLinkId) {
+        if let Ok(found) = btf_program(&mut self.ebpf, program) {
+            // The kernel does not refuse to close a descriptor.
+            let _ = found.detach(link);
+        }
+    }
+
+    fn attach_tracepoint(
+        &mut self,
+        program: &'static str,
+        tracepoint: &str,
+    ) -> Result<TracePointLinkId, ProgramsError> {
+        let found = self.tracepoint(program)?;
+        attach_again(|| found.attach("syscalls", tracepoint))
+            .map_err(|source| ProgramsError::Attach { program, source })
+    }
+
+    fn detach_tracepoint(&mut self, program: &'static str, link: TracePointLinkId) {
+        if let Ok(found) = self.tracepoint(program) {
+            // The kernel does not refuse to close a descriptor.
+            let _ = found.detach(link);
+        }
+    }
+
+    fn tracepoint(&mut self, program: &'static str) -> Result<&mut TracePoint, ProgramsError> {
+        self.ebpf
+            .program_mut(program)
+            .ok_or(ProgramsError::NotBuilt)?
+            .try_into()
+            .map_err(|source| ProgramsError::Attach { program, source })
+    }
+}
+
+/// Why a kernel of that release refused a program that sees failed execs.
+fn failures_refused(release: String, program: &'static str, source: ProgramError) -> ProgramsError {
+    if version(&release).is_some_and(|version| version < FAILURES_SINCE) {
+        ProgramsError::FailuresUnsupported { release, source }
+    } else {
+        ProgramsError::Load {
+            release,
+            program,
+            source,
+        }
+    }
+}
+
+/// The first two numbers of a release: `5.10.0-46-amd64`.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_old_kernel_is_blamed_for_its_age() {
+        for (release, old) in [
+            ("4.19.0-27-amd64", true),
+            ("5.10.0-46-amd64", true),
+            ("5.14.21-150500.55-default", true),
+            ("5.15.0", false),
+            ("5.15-rc1", false),
+            ("5.100.1", false),
+            ("6.1.0-40-cloud-amd64", false),
+            ("10.0", false),
+            ("unknown", false),
+            ("6", false),
+        ] {
+            let error = failures_refused(release.into(), "execve_exit", ProgramError::NotLoaded);
+            match error {
+                ProgramsError::FailuresUnsupported { .. } => assert!(old, "{release}"),
+                ProgramsError::Load { program, .. } => {
+                    assert!(!old && program == "execve_exit", "{release}");
+                }
+                other => panic!("{other}"),
+            }
+        }
+    }
+}
