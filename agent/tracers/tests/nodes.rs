@@ -115,7 +115,7 @@ impl Node {
         }
     }
 
-    /// Ends the trace. Every exec that was seen: its process, and the container's id.
+    /// Ends the trace. Every exec that was seen: its process, and the container's id, sorted.
     async fn end(self) -> Vec<(u32, Option<String>)> {
         self.tracers.flush().await;
         // Every new cgroup is somebody's by then.
@@ -146,7 +146,10 @@ impl Node {
             let container = event.container.as_ref().map(|found| found.id.clone());
             (event.pid, container)
         });
-        seen.collect().await
+        // Of two new cgroups the second may be known first.
+        let mut seen: Vec<_> = seen.collect().await;
+        seen.sort();
+        seen
     }
 }
 
@@ -171,18 +174,20 @@ fn pending(told: &[CgroupChange]) -> HashSet<CgroupId> {
     pending
 }
 
-/// What happens on a node whose own cgroup is there: the processes and their containers.
+/// What happens on a node whose own cgroup is there: the processes and their containers, sorted.
 fn happens(node: &Ground, digit: char) -> Vec<(u32, Option<String>)> {
     let (old, new) = (id(digit, '0'), id(digit, '1'));
     // Named as a container of the other node's.
     let nested = format!("{new}/{}", id('a', '0'));
-    vec![
+    let mut all = vec![
         (run_in(&node.0), None),
         (run_in(&node.make("system/service")), None),
         (run_in(&node.make(&old)), Some(old)),
         (run_in(&node.make(&new)), Some(new.clone())),
         (run_in(&node.make(&nested)), Some(new)),
-    ]
+    ];
+    all.sort();
+    all
 }
 
 fn id(first: char, rest: char) -> String {
