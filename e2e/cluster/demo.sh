@@ -61,7 +61,7 @@ run kubectl --namespace shop wait --for=condition=Ready pod/cart-0 --timeout=60s
 run kubectl --namespace shop exec cart-0 -- sh -c 'id; cat /etc/passwd'
 
 say "The trace's status"
-until_shown 'sh -c\|"sh"\|- sh$\|cart-0' kubectl --namespace shop get trace shells -o yaml
+until_shown 'pod: cart-0' kubectl --namespace shop get trace shells -o yaml
 run kubectl --namespace shop get traces
 run kubectl --namespace shop get trace shells -o yaml
 run kubectl --namespace shop get tracereports
