@@ -37,6 +37,24 @@ fn bad_usage_exits_2_and_writes_nothing_to_standard_output() {
         &["run"],
         &["run", "-f", "/dev/null"],
         &["containers", "-o", "columns=nonsense"],
+        &[
+            "agent",
+            "--node-name",
+            "n",
+            "--namespace",
+            "t",
+            "--redact",
+            "(",
+        ],
+        &[
+            "agent",
+            "--node-name",
+            "n",
+            "--namespace",
+            "t",
+            "--log-level",
+            "a=b=c",
+        ],
         &["completions", "nonsense"],
         &["man", "nonsense"],
     ] {
@@ -171,6 +189,26 @@ fn options_that_match_nothing_without_a_cluster_are_told() {
     output.clone().assert().success();
     let told = stderr(&output);
     assert!(told.contains("-l together with -n or -p"), "{told}");
+}
+
+#[test]
+fn an_agent_that_cannot_run_says_why_in_one_record() {
+    let output = Command::new(env!("CARGO_BIN_EXE_traceherd"))
+        .args(["agent", "--node-name", "n", "--namespace", "t"])
+        .env("KUBECONFIG", "/nonexistent")
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let record: serde_json::Value = serde_json::from_str(&stderr(&output)).unwrap();
+    assert_eq!(record["level"], "ERROR");
+    let why = record["error"].as_str().unwrap();
+    // Whoever runs the tests may not be allowed to trace.
+    assert!(
+        why.contains("API server") || why.contains("capabilities"),
+        "{why}"
+    );
 }
 
 #[test]

@@ -59,6 +59,14 @@
 //! container's, the host's, or inside another container within milliseconds; within 2 seconds if
 //! runtimes do not answer.
 //!
+//! # Pods
+//!
+//! What a runtime says of a container's pod, others may have made it say: a label suffices.
+//! Somebody who watches the API server can confirm it: [`Builder::pods`], and a [`PodFeed`] that
+//! is told of this node's pods. A pod that the feed knows by the uid that the kubelet's own runtime
+//! told is [`Pod::confirmed`], with the API server's namespace, name, labels and owner. A new
+//! container of a pod is told once that is so, or after 2 seconds without.
+//!
 //! # What it needs
 //!
 //! A tokio runtime with io and time enabled, the host's pid namespace and cgroupfs, read access

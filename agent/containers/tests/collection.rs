@@ -199,8 +199,14 @@ async fn without_the_kernel_the_end_of_a_cgroup_is_seen() {
         .unwrap();
     let mut changes = collection.subscribe();
     let ours = |change: &Change| change.container().cgroup.as_ref() == Some(&shaped);
-    // Others may be on this host.
-    while !matches!(changes.next().await.unwrap(), first @ Change::Added(_) if ours(&first)) {}
+    // Other containers may run on this host.
+    let first = loop {
+        let change = changes.next().await.unwrap();
+        if ours(&change) {
+            break change;
+        }
+    };
+    assert!(matches!(&first, Change::Added(_)), "{first:?}");
     let machine = Lateness::watch();
     fs::remove_dir(ground.directory(&format!("/{id}"))).unwrap();
     let removed = Instant::now();

@@ -2,6 +2,7 @@
 //! do, makes the tracer collection do it, and tells it in reports.
 
 mod act;
+mod end;
 mod learn;
 mod member;
 mod tell;

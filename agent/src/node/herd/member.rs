@@ -131,10 +131,10 @@ impl Member {
         }
     }
 
-    /// The trace's generation that this node follows.
+    /// The trace's generation that this node follows, or cannot.
     pub fn generation(&self) -> i64 {
-        let read = self.read.as_ref().map(|read| read.generation);
-        read.unwrap_or(self.seen.generation)
+        let read = self.read.as_ref().filter(|_| self.strange.is_none());
+        read.map_or(self.seen.generation, |read| read.generation)
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::FutureExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use tokio::time::{sleep, timeout};
 use traceherd_crds::{EventCounts, TraceReportStatus};
 
 use super::Herd;
@@ -54,12 +53,8 @@ pub struct Written {
     outcome: Outcome,
 }
 
-/// Reports that are written at the end, at once, and how long that may take.
-const LAST_AT_ONCE: usize = 8;
-const LAST: Duration = Duration::from_secs(3);
-/// How long the outputs may take at the end with what they have.
-const DRAIN: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(10);
+/// When it is looked again whether an earlier trace's report is gone.
+const IN_THE_WAY: Duration = Duration::from_secs(1);
 
 impl Herd {
     /// Looks for reports that have something new to say, and writes those whose turn it is.
@@ -117,7 +112,7 @@ impl Herd {
     }
 
     /// What there is to say of a trace now.
-    fn status(&mut self, which: &Which) -> Option<TraceReportStatus> {
+    pub(super) fn status(&mut self, which: &Which) -> Option<TraceReportStatus> {
         self.look(which);
         let member = self.members.get(which)?;
         let run = member.run.as_ref()?;
@@ -216,9 +211,16 @@ impl Herd {
                 let status = found.status.unwrap_or_default();
                 return member.adopt(status, &self.settings, Timestamp::now());
             }
+            // An earlier trace's report goes by itself, and one that somebody deleted is made again.
             Outcome::InTheWay => {
-                report.object = Object::Unknown;
-                "an earlier trace's report is still there".to_owned()
+                report.not_before = Some(Instant::now() + IN_THE_WAY);
+                report.due = true;
+                return;
+            }
+            Outcome::Failed(Object::Absent, _) => {
+                report.object = Object::Absent;
+                report.due = true;
+                return;
             }
             Outcome::Failed(object, error) => {
                 report.object = object;
@@ -253,62 +255,6 @@ impl Herd {
         }
         self.numbers.tell(told);
     }
-
-    /// Ends every trace, and tells the last of them, until when this agent was there.
-    pub(super) async fn end(mut self) {
-        if let Some(watch) = self.namespace_watch.take() {
-            watch.abort();
-        }
-        let running: Vec<_> = self.members.keys().cloned().collect();
-        for which in &running {
-            self.stop(which).await;
-        }
-        let drained = |run: &Run| run.is_drained();
-        let begun = Instant::now();
-        while begun.elapsed() < DRAIN {
-            let mut runs = self
-                .members
-                .values()
-                .filter_map(|member| member.run.as_ref());
-            if runs.all(drained) {
-                break;
-            }
-            sleep(LOOK).await;
-        }
-        let mut orders = Vec::new();
-        for which in &running {
-            let Some(mut status) = self.status(which) else {
-                continue;
-            };
-            // Nobody will be here to tell what becomes of what waits still.
-            let waits = |member: &Member| Some(member.run.as_ref()?.outlet.counts().waiting);
-            let waiting = self.members.get(which).and_then(waits).unwrap_or_default();
-            status.events.lost += waiting;
-            status.events.observed += waiting;
-            let Some(member) = self.members.get(which) else {
-                continue;
-            };
-            let traced = member.run.as_ref().is_some_and(|run| run.was_active);
-            if !traced || (member.report.told.is_none() && !is_worth_a_report(&status)) {
-                continue;
-            }
-            status.updated_at = Some(Time(Timestamp::now()));
-            orders.push(Order {
-                place: which.report(&self.settings.node, &self.settings.namespace),
-                trace: which.reference(&member.seen.uid),
-                node: self.settings.node.clone(),
-                object: member.report.object,
-                status,
-            });
-        }
-        let writing = stream::iter(orders)
-            .map(|order| write(self.client.clone(), order))
-            .buffer_unordered(LAST_AT_ONCE)
-            .for_each(|_| async {});
-        if timeout(LAST, writing).await.is_err() {
-            tracing::warn!("not every report has this agent's last word");
-        }
-    }
 }
 
 impl Member {
@@ -339,14 +285,5 @@ impl Told {
         self.lost_ring += run.tracer.lost_ring;
         self.lost_queue += run.tracer.lost_queue;
         self.lost_log += outlet.lost;
-    }
-}
-
-impl Run {
-    /// Whether its outputs are done with all that the tracers delivered.
-    fn is_drained(&self) -> bool {
-        let counts = self.outlet.counts();
-        let taken = counts.delivered + counts.suppressed + counts.lost;
-        counts.waiting == 0 && (self.over || taken >= self.closed.delivered)
     }
 }

@@ -28,22 +28,50 @@ fn size(event: &EventSummary) -> usize {
     serde_json::to_vec(event).map_or(usize::MAX / 64, |json| json.len() + 1)
 }
 
-/// Takes from the arguments, the last first, what is beyond `most` bytes of JSON.
+/// Keeps of the arguments, the first first, what fits into `most` bytes of the event's JSON.
 fn shorten(event: &mut EventSummary, most: usize) {
-    while size(event) > most {
-        let excess = size(event) - most;
-        event.args_cut = true;
-        let Some(last) = event.args.last_mut() else {
+    if size(event) <= most {
+        return;
+    }
+    event.args_cut = true;
+    let args = std::mem::take(&mut event.args);
+    // An event without arguments has no member for them either.
+    let mut left = most.saturating_sub(size(event) + r#""args":[],"#.len());
+    for mut arg in args {
+        // Two quotes and a comma.
+        let room = left.saturating_sub(3);
+        let (kept, bytes) = fitting(&arg, room);
+        let is_whole = kept == arg.len();
+        if !is_whole {
+            arg.truncate(kept);
+        }
+        if left < 3 || (!is_whole && kept == 0) {
             return;
-        };
-        let keep = last.len().saturating_sub(excess.max(8));
-        if keep == 0 {
-            event.args.pop();
-        } else {
-            let end = (0..=keep).rev().find(|&at| last.is_char_boundary(at));
-            last.truncate(end.unwrap_or_default());
+        }
+        event.args.push(arg);
+        left = room - bytes;
+        if !is_whole {
+            return;
         }
     }
+}
+
+/// How many bytes of a text fit into `most` bytes within a JSON string, in whole characters, and
+/// how many bytes they are there.
+fn fitting(text: &str, most: usize) -> (usize, usize) {
+    let mut bytes = 0;
+    for (at, c) in text.char_indices() {
+        let more = match c {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+            c if c < ' ' => 6,
+            c => c.len_utf8(),
+        };
+        if bytes + more > most {
+            return (at, bytes);
+        }
+        bytes += more;
+    }
+    (text.len(), bytes)
 }
 
 #[cfg(test)]
@@ -97,6 +125,22 @@ mod tests {
         assert!(!fitted.is_empty() && fitted.len() < 50);
         assert_eq!(fitted[0].pid, 0, "the newest is kept");
         assert!(fitted.iter().map(size).sum::<usize>() <= 1000);
+    }
+
+    #[test]
+    fn a_shortened_event_uses_what_it_has() {
+        let texts = ["a\"b\\c\nd\u{1}e日", "plain", ""];
+        for most in 150..400 {
+            let mut event = event(1, &texts.repeat(20));
+            shorten(&mut event, most);
+            assert!(event.args.is_empty() || size(&event) <= most, "{most}");
+            let whole = "args that are all there".len();
+            assert!(
+                most < 200 || size(&event) + whole > most,
+                "{most} {}",
+                size(&event)
+            );
+        }
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Place {
         !matches!(self.whose, Whose::Pending)
     }
 
+    /// Whether a trace wants it.
+    pub fn is_wanted_by(&self, trace: usize) -> bool {
+        self.wanted_by.binary_search(&trace).is_ok()
+    }
+
     /// What the kernel suppressed and lost since the last time: successes, failures.
     pub fn unsettled(&mut self, now: ContainerCounters) -> ([u64; 2], [u64; 2]) {
         let since = |now: [u64; 2], before: [u64; 2]| {

@@ -31,7 +31,7 @@ impl Core {
         let Some(&index) = self.names.get(name) else {
             return;
         };
-        for id in self.ids() {
+        for id in self.wanted(index) {
             self.settle(id);
             self.tell_kernel(id, Some(index));
         }
@@ -54,7 +54,7 @@ impl Core {
             return;
         };
         // What was lost until now is put to the account of the spec until now.
-        for id in self.ids() {
+        for id in self.wanted(index) {
             self.settle(id);
         }
         if let Some(trace) = &mut self.traces[index] {
@@ -66,14 +66,8 @@ impl Core {
     /// The account of a trace, up to now.
     pub fn counts(&mut self, name: &str) -> Option<Counts> {
         let index = *self.names.get(name)?;
-        for id in self.ids() {
-            if self
-                .places
-                .get(&id)
-                .is_some_and(|place| place.wanted_by.contains(&index))
-            {
-                self.settle(id);
-            }
+        for id in self.wanted(index) {
+            self.settle(id);
         }
         Some(self.traces[index].as_ref()?.counts)
     }
@@ -82,15 +76,18 @@ impl Core {
     pub fn matched(&self, name: &str) -> Option<usize> {
         let index = *self.names.get(name)?;
         let there = self.places.values().filter(|place| {
-            place.gone.is_none()
-                && place.whose.container().is_some()
-                && place.wanted_by.binary_search(&index).is_ok()
+            place.gone.is_none() && place.whose.container().is_some() && place.is_wanted_by(index)
         });
         Some(there.count())
     }
 
-    fn ids(&self) -> Vec<CgroupId> {
-        self.places.keys().copied().collect()
+    /// The cgroups that a trace wants now.
+    fn wanted(&self, index: usize) -> Vec<CgroupId> {
+        let wanted = self
+            .places
+            .iter()
+            .filter(|(_, place)| place.is_wanted_by(index));
+        wanted.map(|(id, _)| *id).collect()
     }
 
     pub(super) fn wanted_by(&self, whose: &Whose) -> Vec<usize> {
@@ -104,13 +101,16 @@ impl Core {
     /// Works out anew which cgroups a trace wants, and tells the kernel of those whose verdict
     /// changes.
     pub(super) fn reconsider_trace(&mut self, index: usize) {
-        for id in self.ids() {
+        let ids: Vec<CgroupId> = self.places.keys().copied().collect();
+        for id in ids {
             let Some(place) = self.places.get_mut(&id) else {
                 continue;
             };
             let wanted = wants(self.traces[index].as_ref(), &place.whose);
             match (place.wanted_by.binary_search(&index), wanted) {
-                (Ok(_), true) | (Err(_), false) => {}
+                // What it wants of it may differ.
+                (Ok(_), true) => {}
+                (Err(_), false) => continue,
                 (found, _) => {
                     // What was lost until now is put to the accounts of those who wanted it.
                     self.settle(id);
