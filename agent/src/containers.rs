@@ -8,7 +8,7 @@ use traceherd_containers::{Change, Container, RuncOptions};
 
 use crate::cli::{ContainersArgs, Runtimes};
 use crate::failure::Failure;
-use crate::format::Renderer;
+use crate::format::{Format, Renderer};
 use crate::listing::Line;
 use crate::signals::Signals;
 use crate::{sources, stdout};
@@ -19,6 +19,7 @@ use crate::{sources, stdout};
 /// A bad choice of columns, no cgroups to tell containers apart by, or a closed standard output.
 pub fn containers(args: &ContainersArgs, runtimes: &Runtimes) -> Result<(), Failure> {
     let columns = columns(args.watch);
+    let in_table = matches!(args.output.format, Format::Columns(_));
     let mut renderer = Renderer::new(&columns, &args.output.format).map_err(Failure::usage)?;
     if !geteuid().is_root() {
         eprintln!("traceherd: not root: this list may be incomplete, run it with sudo to see all");
@@ -36,7 +37,9 @@ pub fn containers(args: &ContainersArgs, runtimes: &Runtimes) -> Result<(), Fail
         let shown = |container: &Arc<Container>| args.sandboxes || !container.sandbox;
         if !args.watch {
             let containers = collection.containers().into_iter().filter(shown);
-            let lines: Vec<_> = containers.map(|it| Line::of(&Change::Added(it))).collect();
+            let lines: Vec<_> = containers
+                .map(|it| Line::of(&Change::Added(it), in_table))
+                .collect();
             return show(&mut renderer, &lines);
         }
         let mut changes = collection.subscribe();
@@ -45,7 +48,7 @@ pub fn containers(args: &ContainersArgs, runtimes: &Runtimes) -> Result<(), Fail
             tokio::select! {
                 change = changes.next() => match change {
                     Some(change) if shown(change.container()) => {
-                        show(&mut renderer, &[Line::of(&change)])?;
+                        show(&mut renderer, &[Line::of(&change, in_table)])?;
                     }
                     Some(_) => {}
                     None => return Ok(()),

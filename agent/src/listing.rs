@@ -7,6 +7,9 @@ use std::time::SystemTime;
 use traceherd_columns::Columns;
 use traceherd_containers::{Change, Container};
 
+/// Characters of an id that tell it from all others on a host, as docker and crictl show it.
+const SHORT_ID: usize = 12;
+
 /// A container as the list shows it, and what happened to it.
 #[derive(Columns)]
 pub struct Line {
@@ -55,14 +58,18 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line of a change.
-    pub fn of(change: &Change) -> Self {
+    /// The line of a change; in a table ids are short, whoever reads it.
+    pub fn of(change: &Change, in_table: bool) -> Self {
         let name = match change {
             Change::Added(_) => "added",
             Change::Updated(_) => "updated",
             Change::Removed(_) => "removed",
         };
-        Self::new(name, change.container())
+        let mut line = Self::new(name, change.container());
+        if in_table {
+            line.id = line.id.chars().take(SHORT_ID).collect();
+        }
+        line
     }
 
     fn new(change: &'static str, container: &Arc<Container>) -> Self {
@@ -99,7 +106,7 @@ mod tests {
             id: "0123456789abcdef".repeat(4),
             ..Container::default()
         });
-        let line = Line::of(&Change::Added(container));
+        let line = Line::of(&Change::Added(container), true);
         for width in [None, Some(80), Some(500)] {
             let columns = Line::columns().select("id,sandbox").unwrap();
             let mut table = Table::new(&columns);
@@ -128,7 +135,7 @@ mod tests {
             }),
             ..Container::default()
         });
-        let line = Line::of(&Change::Removed(container));
+        let line = Line::of(&Change::Removed(container), false);
         let columns = Line::columns();
         let mut text = String::new();
         let mut table = Table::new(&columns);
