@@ -8,11 +8,11 @@ use clap::builder::{NonEmptyStringValueParser, ValueHint};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use traceherd_columns::Columns;
-use traceherd_crds::{MAX_ARGS_BYTES, RateLimit};
+use traceherd_crds::{MAX_ARGS_BYTES, RateLimit, parse_duration};
 use traceherd_tracers::ExecEvent;
 
 use crate::format::Format;
-use crate::value::{Pattern, duration, label, pattern, rate_limit};
+use crate::value::{Pattern, label, pattern, rate_limit};
 
 /// Shows what containers and the host execute, filtered by container in the kernel.
 ///
@@ -89,7 +89,7 @@ pub struct ExecArgs {
     #[command(flatten)]
     pub output: OutputArgs,
     /// End after this time: 90s, 10m, 1h30m.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
     /// End after this many events.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
@@ -210,7 +210,7 @@ pub struct AgentArgs {
 #[derive(Debug, Default, Args)]
 pub struct CeilingArgs {
     /// Run no trace for longer: 1h. A trace without a duration is refused then.
-    #[arg(help_heading = CEILINGS, long, value_name = "TIME", value_parser = duration)]
+    #[arg(help_heading = CEILINGS, long, value_name = "TIME", value_parser = parse_duration)]
     pub max_duration: Option<Duration>,
     /// Take no more bytes of an exec's arguments.
     #[arg(
@@ -254,7 +254,7 @@ pub struct CheckArgs {
     #[arg(long, env = "POD_NAME", value_name = "POD", value_parser = NonEmptyStringValueParser::new())]
     pub pod_name: String,
     /// Give up after this time.
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse_duration)]
     pub timeout: Duration,
 }
 

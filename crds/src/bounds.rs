@@ -22,7 +22,7 @@ const NODE_NAME: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[
 const CONTAINER_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
 const IMAGE: &str = "^[A-Za-z0-9][A-Za-z0-9_./:@-]*$";
 /// What a duration looks like: Go's notation without signs, and short enough to add up.
-pub const GO_DURATION: &str = "^([0-9]{1,9}([.][0-9]{1,9})?(ms|s|m|h))+$";
+pub(crate) const GO_DURATION: &str = "^([0-9]{1,9}([.][0-9]{1,9})?(ms|s|m|h))+$";
 const LABEL_KEY: &str =
     "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$";
 const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";

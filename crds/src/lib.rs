@@ -12,6 +12,7 @@
 
 mod bounds;
 mod ceilings;
+mod duration;
 mod events;
 mod exec;
 mod generate;
@@ -22,8 +23,9 @@ mod selector;
 mod status;
 mod trace;
 
-pub use bounds::{GO_DURATION, MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
+pub use bounds::{MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
 pub use ceilings::Ceilings;
+pub use duration::parse_duration;
 pub use events::{EventCounts, EventSummary};
 pub use exec::{ArgsMode, ExecOptions};
 pub use generate::{crd_files, file_of, template_of};
