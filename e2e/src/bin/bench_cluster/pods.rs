@@ -41,11 +41,11 @@ fn container(script: &str) -> Value {
 pub(crate) fn start(cluster: &Cluster, pods: usize) -> Result<(), Failure> {
     cluster.kubectl(&["create", "namespace", "bench"])?;
     let mut manifests = vec![
-        pod("ticking", "while true; do usleep 20000; done"),
-        // 21 each time around, a tenth of a second and what they take.
+        pod("ticking", "while true; do /bin/true; usleep 20000; done"),
+        // 20 each time around, in a tenth of a second.
         pod(
             "loading",
-            "while true; do for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do /bin/true; done; usleep 90000; done",
+            "while true; do for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do /bin/true; done; usleep 80000; done",
         ),
     ];
     manifests.extend((0..pods).map(|n| pod(&format!("sleeping-{n}"), "exec sleep 100000")));
