@@ -1,5 +1,7 @@
 //! Whose an event is: the pod's metadata, up to the workload that made it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::manifests::{busybox, saying};
@@ -47,6 +49,7 @@ pub fn workloads_have_their_names(scene: &Scene) {
         ("work", "Job/work", "batch"),
         ("nightly", "CronJob/nightly", "batch"),
     ];
+    let mut pods = BTreeSet::new();
     for (word, owner, made_by) in owners {
         scene.until(&format!("{owner} is seen"), || {
             !scene.echoed("t", word).is_empty()
@@ -54,10 +57,16 @@ pub fn workloads_have_their_names(scene: &Scene) {
         for event in scene.echoed("t", word) {
             assert_eq!(event["podowner"], owner, "{event:#}");
             assert_eq!(event["podlabels"]["made-by"], made_by, "{event:#}");
-            let pod = event["pod"].as_str().unwrap();
-            let pod = scene.get("pod", pod).unwrap();
-            assert_eq!(event["poduid"], pod["metadata"]["uid"], "{event:#}");
+            pods.insert((
+                event["pod"].as_str().unwrap().to_owned(),
+                event["poduid"].as_str().unwrap().to_owned(),
+            ));
         }
+    }
+    assert_eq!(pods.len(), owners.len(), "{pods:?}");
+    for (name, uid) in pods {
+        let pod = scene.get("pod", &name).unwrap();
+        assert_eq!(pod["metadata"]["uid"], uid, "{name}");
     }
     scene.until("a bare pod is seen", || {
         !scene.echoed("t", "alone").is_empty()
