@@ -47,7 +47,7 @@ fi
 step "shellcheck"
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run .cargo/protoc)
 if command -v shellcheck >/dev/null; then
-  shellcheck "${scripts[@]}"
+  shellcheck --external-sources --source-path SCRIPTDIR "${scripts[@]}"
 else
   skipped "shellcheck is not to be had"
 fi
