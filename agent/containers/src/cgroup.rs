@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A cgroup's kernfs id: the inode number of its directory in cgroupfs.
 ///
-/// 64 bits, unique in its hierarchy, never reused while the kernel runs.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]
+/// 64 bits, unique in its hierarchy, never reused while the kernel runs. The default, 0, is no cgroup's.
+#[derive(Copy, Clone, Default, Eq, PartialEq, Hash, Ord, PartialOrd, Debug)]
 pub struct CgroupId(pub u64);
 
 impl fmt::Display for CgroupId {

@@ -95,40 +95,16 @@ fn size(event: &ExecEvent) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::Arguments;
 
     const HERE: CgroupId = CgroupId(1);
     const THERE: CgroupId = CgroupId(2);
 
     fn exec(pid: u32, file_bytes: usize) -> ExecEvent {
         ExecEvent {
-            node: None,
-            container: None,
-            kind: "normal",
-            timestamp: 0,
-            boottime: 0,
             pid,
-            tid: None,
-            nspid: pid,
-            ppid: 1,
-            uid: 0,
-            gid: 0,
-            euid: 0,
-            loginuid: None,
-            sessionid: None,
-            sid: 0,
-            tty: None,
-            comm: crate::exec::Name([0; 16]),
-            pcomm: crate::exec::Name([0; 16]),
             file: vec![b'x'; file_bytes],
-            file_unreadable: false,
-            exepath: None,
-            exepath_cut: false,
-            interpreter: None,
-            ret: 0,
-            args: Arguments::unasked(),
             cgroupid: HERE,
-            mountnsid: 0,
+            ..ExecEvent::default()
         }
     }
 

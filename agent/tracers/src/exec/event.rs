@@ -10,8 +10,8 @@ use super::{
     text::Name,
 };
 
-/// One exec. Its columns are what every output shows.
-#[derive(Clone, Columns, Debug)]
+/// One exec. Its columns are what every output shows. The default is an exec by nobody, of nothing.
+#[derive(Clone, Columns, Debug, Default)]
 #[columns(
     virtual(name = "namespace", value = namespace, kind = text, width = 14, order = 2, description = "The Kubernetes namespace that the container's pod is in."),
     virtual(name = "pod", value = pod, kind = text, width = 18, order = 3, description = "The Kubernetes pod that the container is in."),
