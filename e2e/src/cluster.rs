@@ -1,5 +1,6 @@
 mod agent_log;
 mod daemons;
+mod objects;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -8,6 +9,7 @@ use std::{
 };
 
 pub use agent_log::{AgentLog, Line};
+pub use objects::{never, within};
 
 use crate::Error;
 

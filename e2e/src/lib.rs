@@ -36,7 +36,7 @@ mod runc;
 mod runtimes;
 pub mod traceherd;
 
-pub use cluster::{AgentLog, Cluster, Line};
+pub use cluster::{AgentLog, Cluster, Line, never, within};
 pub use containerd::Containerd;
 pub use docker::Docker;
 pub use error::Error;

@@ -2,18 +2,16 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use traceherd_e2e::Cluster;
+use traceherd_e2e::{Cluster, never, within};
 
 use crate::manifests::{pod, trace};
 use crate::stage::Stage;
 
 /// How long anything may take on a slow machine. What must be quick is measured by its case.
 const PATIENCE: Duration = Duration::from_secs(120);
-const LOOK: Duration = Duration::from_millis(100);
 
 /// The namespace of one case. It is deleted at the end, without waiting.
 pub struct Scene {
@@ -50,9 +48,7 @@ impl Scene {
     }
 
     pub fn kubectl_in(&self, namespace: &str, args: &[&str]) -> Result<String, String> {
-        let all = [&["--namespace", namespace], args].concat();
-        let said = self.cluster().kubectl(&all);
-        said.map_err(|error| error.to_string())
+        self.cluster().kubectl_in(namespace, args)
     }
 
     /// Applies manifests, in the namespace where they say none.
@@ -89,8 +85,7 @@ impl Scene {
     }
 
     pub fn get(&self, resource: &str, name: &str) -> Option<Value> {
-        let text = self.kubectl(&["get", resource, name, "-o", "json"]).ok()?;
-        serde_json::from_str(&text).ok()
+        self.cluster().get(&self.namespace, resource, name)
     }
 
     /// All of a kind, in the namespace.
@@ -99,9 +94,7 @@ impl Scene {
     }
 
     pub fn list_in(&self, namespace: &str, resource: &str) -> Vec<Value> {
-        let text = self.kubectl_in(namespace, &["get", resource, "-o", "json"]);
-        let list: Value = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
-        list["items"].as_array().cloned().unwrap_or_default()
+        self.cluster().list(namespace, resource)
     }
 
     pub fn status(&self, trace: &str) -> Value {
@@ -156,28 +149,16 @@ impl Scene {
     }
 
     /// Waits for what must come true in this time.
-    pub fn within(&self, patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !holds() {
-            if start.elapsed() > patience {
-                let shown = self.kubectl(&["get", "traces,tracereports", "-o", "yaml"]);
-                panic!(
-                    "not within {patience:?}: {what}\n{}\n{}",
-                    shown.unwrap_or_default(),
-                    self.stage.told(),
-                );
-            }
-            sleep(LOOK);
-        }
+    pub fn within(&self, patience: Duration, what: &str, holds: impl FnMut() -> bool) {
+        within(patience, what, holds, || {
+            let shown = self.kubectl(&["get", "traces,tracereports", "-o", "yaml"]);
+            shown.unwrap_or_default() + &self.stage.told()
+        });
     }
 
     /// Looks for a while at what must not come true.
-    pub fn never(&self, during: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while start.elapsed() < during {
-            assert!(!holds(), "{what}");
-            sleep(LOOK);
-        }
+    pub fn never(&self, during: Duration, what: &str, holds: impl FnMut() -> bool) {
+        never(during, what, holds);
     }
 
     /// A program in the node's namespaces.

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use traceherd_e2e::{AgentLog, Cluster, kernel, process, programs};
 
 use crate::identity::RELEASE;
+
+const LOOK: Duration = Duration::from_millis(100);
 
 pub struct Stage {
     pub cluster: Cluster,
@@ -33,7 +37,19 @@ impl Stage {
     pub fn deploy(&self, helm: &[&str]) {
         let traceherd = programs::traceherd().expect("traceherd");
         let operator = programs::operator().expect("traceherd-operator");
-        let deployed = self.cluster.deploy(&traceherd, &operator, helm);
+        let is_done = AtomicBool::new(false);
+        let deployed = std::thread::scope(|scope| {
+            // What an agent that is replaced has written is gone soon after it.
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    let _ = self.log.lock().unwrap().messages();
+                    std::thread::sleep(LOOK);
+                }
+            });
+            let deployed = self.cluster.deploy(&traceherd, &operator, helm);
+            is_done.store(true, Ordering::Relaxed);
+            deployed
+        });
         deployed.unwrap_or_else(|error| panic!("{error}\n{}", self.told()));
     }
 

@@ -2,18 +2,16 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use traceherd_e2e::Cluster;
+use traceherd_e2e::{Cluster, never, within};
 
 /// Traceherd's own namespace.
 pub const HOME: &str = "traceherd";
 
 /// How long anything may take on a slow machine. What must be quick is measured by its case.
 const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(100);
 
 /// The namespace of one case. It is deleted at the end, without waiting.
 pub struct Scene {
@@ -41,9 +39,7 @@ impl Scene {
 
     /// kubectl in the namespace; what it printed, or what it complained of.
     pub fn kubectl(&self, args: &[&str]) -> Result<String, String> {
-        let all = [&["--namespace", &self.namespace], args].concat();
-        let said = self.cluster.kubectl(&all);
-        said.map_err(|error| error.to_string())
+        self.cluster.kubectl_in(&self.namespace, args)
     }
 
     pub fn apply_in(&self, namespace: &str, manifest: &Value) {
@@ -58,9 +54,8 @@ impl Scene {
     }
 
     pub fn get(&self, resource: &str, name: &str) -> Value {
-        let text = self.kubectl(&["get", resource, name, "-o", "json"]);
-        let text = text.unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+        let found = self.cluster.get(&self.namespace, resource, name);
+        found.unwrap_or_default()
     }
 
     pub fn status(&self, trace: &str) -> Value {
@@ -132,27 +127,14 @@ impl Scene {
     }
 
     /// Waits for what must come true in this time.
-    pub fn within(&self, patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !holds() {
-            if start.elapsed() > patience {
-                let shown = self.kubectl(&["get", "traces,tracereports", "-o", "yaml"]);
-                panic!(
-                    "not within {patience:?}: {what}\n{}",
-                    shown.unwrap_or_default()
-                );
-            }
-            sleep(LOOK);
-        }
+    pub fn within(&self, patience: Duration, what: &str, holds: impl FnMut() -> bool) {
+        let shown = || self.kubectl(&["get", "traces,tracereports", "-o", "yaml"]);
+        within(patience, what, holds, || shown().unwrap_or_default());
     }
 
     /// What must not come true in this time.
-    pub fn never(&self, time: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while start.elapsed() < time {
-            assert!(!holds(), "{what}");
-            sleep(LOOK);
-        }
+    pub fn never(&self, time: Duration, what: &str, holds: impl FnMut() -> bool) {
+        never(time, what, holds);
     }
 }
 
