@@ -42,7 +42,7 @@ use self::herd::{Herd, Settings, Tools};
 use self::metrics::{Numbers, Probe};
 use self::redact::Redactor;
 use self::sink::{Log, Printing};
-use self::watch::FirstList;
+use self::watch::{Agents, Fact};
 use crate::answer::causes;
 use crate::cli::{AgentArgs, CeilingArgs, Runtimes};
 use crate::failure::Failure;
@@ -105,14 +105,13 @@ async fn run(args: AgentArgs, runtimes: &Runtimes) -> anyhow::Result<()> {
 
     let redactor = Redactor::new(args.redact.into_iter().map(|pattern| pattern.0));
     let (log, log_end) = Log::start(stdout::write_all).context("cannot start the log")?;
-    let mut settings = Settings {
+    let settings = Settings {
         epoch: epoch::now()?,
         ceilings: ceilings(&args.ceilings),
         columns: redactor.columns(),
         printing: Arc::new(Printing::new(redactor, log, args.log_rate)),
         node: args.node_name,
         namespace: args.namespace,
-        overlaps: false,
     };
     let inbox = mpsc::channel(INBOX);
     let watches = Watches {
@@ -121,11 +120,10 @@ async fn run(args: AgentArgs, runtimes: &Runtimes) -> anyhow::Result<()> {
         namespace: settings.namespace.clone(),
         inbox: inbox.0.clone(),
     };
-    let (tasks, first) = tokio::select! {
+    let (tasks, overlaps) = tokio::select! {
         started = watches.start(&containers, &health) => started,
         () = signals.asked_to_end() => return Ok(()),
     };
-    settings.overlaps = first.is_some_and(|first| first.another_agent);
     let tools = Tools {
         client,
         tracers,
@@ -133,6 +131,7 @@ async fn run(args: AgentArgs, runtimes: &Runtimes) -> anyhow::Result<()> {
         inbox,
         health,
         numbers,
+        overlaps,
     };
     tracing::info!(node = settings.node, "minding traces");
     Herd::new(settings, tools)
@@ -160,29 +159,37 @@ struct Watches {
 }
 
 impl Watches {
-    /// Starts to watch. Returns when this node's pods are known, or could not be had for a while.
-    /// Dropping the tasks ends them. Traces are told from then on.
+    /// Starts to watch. Returns when this node's pods are known, or could not be had for a while;
+    /// tells whether an earlier agent is there. Dropping the tasks ends them. Traces are told from
+    /// then on.
     async fn start(
         self,
         containers: &ContainerCollection,
         health: &Arc<Health>,
-    ) -> (JoinSet<()>, Option<FirstList>) {
+    ) -> (JoinSet<()>, bool) {
         let mut tasks = JoinSet::new();
-        let (first, mut pods) = observed::channel(None);
+        let (teller, mut agents) = observed::channel::<Option<Agents>>(None);
         let (client, inbox) = (self.client, self.inbox);
         tasks.spawn(watch::watch_pods(
             client.clone(),
             self.node.clone(),
             self.namespace,
             containers.pods(),
-            first,
+            teller,
         ));
-        let listed = timeout(PODS, pods.wait_for(Option::is_some)).await;
+        let listed = timeout(PODS, agents.wait_for(Option::is_some)).await;
         let first = listed.ok().and_then(|list| *list.ok()?);
-        let health = health.clone();
+        let overlaps = first.is_some_and(|agents| agents.earlier);
+        let (health, alone) = (health.clone(), inbox.clone());
         tasks.spawn(async move {
-            if pods.wait_for(Option::is_some).await.is_ok() {
-                health.pods_listed();
+            if agents.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
+            health.pods_listed();
+            let is_alone = |agents: &Option<Agents>| agents.is_some_and(|all| !all.earlier);
+            if overlaps && agents.wait_for(is_alone).await.is_ok() {
+                // Nobody listens when this agent ends.
+                let _ = alone.send(Fact::Alone).await;
             }
         });
         tasks.spawn(watch::watch_node(client.clone(), self.node, inbox.clone()));
@@ -190,6 +197,6 @@ impl Watches {
         tasks.spawn(watch::watch_traces::<Trace>(client.clone(), kind, sender));
         let kind = TraceKind::ClusterTrace;
         tasks.spawn(watch::watch_traces::<ClusterTrace>(client, kind, inbox));
-        (tasks, first)
+        (tasks, overlaps)
     }
 }

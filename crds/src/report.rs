@@ -1,6 +1,6 @@
 //! What one node says about one trace.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ pub struct TraceReportStatus {
     /// When this was last true.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::time")]
-    pub updated_at: Option<Time>,
+    pub updated_at: Option<MicroTime>,
     /// The newest events of this node, newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]

@@ -17,6 +17,7 @@ pub struct Health {
     pods: AtomicBool,
     traces: AtomicBool,
     cluster_traces: AtomicBool,
+    begun_with: AtomicBool,
     /// When the herd last had nothing to do, in milliseconds since the beginning.
     beat: AtomicU64,
 }
@@ -29,6 +30,7 @@ impl Default for Health {
             pods: AtomicBool::new(false),
             traces: AtomicBool::new(false),
             cluster_traces: AtomicBool::new(false),
+            begun_with: AtomicBool::new(false),
             beat: AtomicU64::new(0),
         }
     }
@@ -55,6 +57,14 @@ impl Health {
         list.store(true, Ordering::Relaxed);
     }
 
+    /// What was listed runs, where it should, if everything has been listed by now.
+    pub fn begun(&self) {
+        let listed = [&self.traces, &self.cluster_traces];
+        if listed.iter().all(|list| list.load(Ordering::Relaxed)) {
+            self.begun_with.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// The herd has nothing to do for now.
     pub fn beat(&self) {
         let now = u64::try_from(self.begun.elapsed().as_millis());
@@ -68,6 +78,7 @@ impl Health {
             (&self.pods, "this node's pods"),
             (&self.traces, "the list of Traces"),
             (&self.cluster_traces, "the list of ClusterTraces"),
+            (&self.begun_with, "the traces to begin"),
         ];
         let missing = |(part, _): &(&AtomicBool, _)| !part.load(Ordering::Relaxed);
         parts.into_iter().find(missing).map(|(_, name)| name)
@@ -111,11 +122,15 @@ mod tests {
         awaited.push(health.awaited());
         health.listed(TraceKind::Trace);
         awaited.push(health.awaited());
+        // Of those that are there; more may come.
+        health.begun();
         health.listed(TraceKind::ClusterTrace);
+        awaited.push(health.awaited());
+        health.begun();
         assert_eq!(health.awaited(), None);
         awaited.dedup();
         assert!(
-            awaited.len() == 4 && awaited.iter().all(Option::is_some),
+            awaited.len() == 5 && awaited.iter().all(Option::is_some),
             "{awaited:?}"
         );
     }

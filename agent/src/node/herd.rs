@@ -25,7 +25,7 @@ use traceherd_crds::Ceilings;
 use traceherd_tracers::{ExecEvent, TracerCollection};
 
 use self::learn::Learnt;
-use self::member::Member;
+use self::member::{Member, Run};
 use self::tell::{Pulse, Written};
 use super::desired::Labels;
 use super::health::Health;
@@ -45,8 +45,6 @@ pub struct Settings {
     pub namespace: String,
     /// This agent's epoch: `BOOT-ID/SECONDS`.
     pub epoch: String,
-    /// Whether this agent takes over from one that was still there when it began.
-    pub overlaps: bool,
     /// What the administrator allows.
     pub ceilings: Ceilings,
     /// The columns that filters are about.
@@ -65,6 +63,12 @@ pub struct Herd {
     /// For the watch of namespaces, which comes and goes.
     into_inbox: Sender<Fact>,
     members: BTreeMap<Which, Member>,
+    /// Whether an agent is still there that was before this one: until it ends, reports are its.
+    overlaps: bool,
+    /// This node's object in the API; reports wait until there is one.
+    node_uid: Option<String>,
+    /// The node's object is gone, and this agent ends.
+    is_node_gone: bool,
     labels: Option<Labels>,
     namespaces: Option<BTreeMap<String, Labels>>,
     namespace_watch: Option<JoinHandle<()>>,
@@ -93,6 +97,8 @@ pub struct Tools {
     pub health: Arc<Health>,
     /// Where it is told what it has done.
     pub numbers: Arc<Numbers>,
+    /// Whether an agent is there that was before this one.
+    pub overlaps: bool,
 }
 
 impl Herd {
@@ -107,6 +113,9 @@ impl Herd {
             inbox,
             into_inbox,
             members: BTreeMap::new(),
+            overlaps: tools.overlaps,
+            node_uid: None,
+            is_node_gone: false,
             labels: None,
             namespaces: None,
             namespace_watch: None,
@@ -120,14 +129,18 @@ impl Herd {
         }
     }
 
-    /// Minds the traces until `end`, and then tells the last of them.
+    /// Minds the traces until `end`, or until the cluster has this node no more, and then tells
+    /// the last of them.
     pub async fn mind(mut self, end: impl Future<Output = ()>) {
         tokio::pin!(end);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        while !self.is_node_gone {
             self.read_more();
             self.decide().await;
+            if self.members.values().all(Member::is_decided) {
+                self.health.begun();
+            }
             self.health.beat();
             let next_end = self.next_decision();
             tokio::select! {
@@ -144,6 +157,11 @@ impl Herd {
         self.end().await;
     }
 
+    /// The run that a trace is in.
+    fn run_of(&mut self, which: &Which) -> Option<&mut Run> {
+        run_of(&mut self.members, which)
+    }
+
     /// When a trace must be decided anew by the clock alone.
     fn next_decision(&self) -> Instant {
         let next = self.members.values().filter_map(|member| member.decide_at);
@@ -153,4 +171,9 @@ impl Herd {
         });
         Instant::now() + left.min(TICK)
     }
+}
+
+/// The run that a trace is in; of the members alone, so that all else can be used meanwhile.
+fn run_of<'a>(members: &'a mut BTreeMap<Which, Member>, which: &Which) -> Option<&'a mut Run> {
+    members.get_mut(which)?.run.as_mut()
 }

@@ -116,6 +116,7 @@ mod tests {
         health.pods_listed();
         health.listed(TraceKind::Trace);
         health.listed(TraceKind::ClusterTrace);
+        health.begun();
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
         let page = get(address, "/metrics").await;
         assert!(page.contains("application/openmetrics-text"), "{page}");

@@ -19,7 +19,7 @@ use super::which::Which;
 pub use self::namespaces::watch_namespaces;
 pub use self::node::watch_node;
 pub use self::pause::Pause;
-pub use self::pods::{FirstList, watch_pods};
+pub use self::pods::{Agents, watch_pods};
 pub use self::traces::watch_traces;
 
 /// Something that was learnt. The inbox is bounded: while it is full the watches wait, and what
@@ -34,8 +34,12 @@ pub enum Fact {
     TraceGone(Which, String),
     /// The API server has no such kind any more.
     KindGone(TraceKind),
-    /// This node's labels.
-    Node(Labels),
+    /// This node's object in the API, and its labels.
+    Node(String, Labels),
+    /// This node has no object in the API any more, or another one of its name.
+    NodeGone,
+    /// No agent that was there before this one is on the node any more.
+    Alone,
     /// Every namespace's labels.
     Namespaces(BTreeMap<String, Labels>),
 }

@@ -1,36 +1,56 @@
 //! The release: upgraded, taken away, installed again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use traceherd_e2e::kernel;
+use traceherd_e2e::{Line, kernel};
 
 use crate::identity::RELEASE;
 use crate::manifests::{cluster_trace, saying, trace};
 use crate::scene::Scene;
 
+/// Agents overlap: whatever happens is in the log of one of them, and counts.
 pub fn an_upgrade_over_a_running_trace(scene: &Scene) {
-    scene.pod(
-        "p",
-        "web",
-        "n=0; while true; do n=$((n+1)); /bin/echo $n; usleep 50000; done",
-    );
-    scene.accepted("t", "");
+    scene.accepted("t", "  duration: 30m\n");
     scene.accepted("too-long", "  duration: 2h\n");
+    scene.pod("p", "web", COUNTING);
     let delivered = || {
         scene.status("t")["events"]["delivered"]
             .as_u64()
             .unwrap_or(0)
     };
     scene.until("it counts", || delivered() > 20);
-    let before = delivered();
+    let report = || scene.report("t", "node-1").unwrap_or_default()["status"].clone();
+    let before = report();
     scene.stage.deploy(&[
         "--set",
         "ceilings.maxDuration=1h",
         "--set-string",
         "agent.podAnnotations.upgraded=yes",
     ]);
-    assert!(delivered() >= before, "the total fell");
-    scene.until("it counts on", || delivered() > before + 20);
+    scene.until("the new agent's account goes on", || {
+        let epoch = report()["epoch"].clone();
+        epoch.is_string() && epoch != before["epoch"]
+    });
+    let seen = the_whole_of_it(scene);
+    scene.until("all of it is counted", || delivered() >= seen.events);
+    scene.never(
+        Duration::from_secs(2),
+        "more than there was is counted",
+        || {
+            // Twice only what came about when one agent took over from the other.
+            delivered() > seen.events + (seen.lines - seen.events) / 2
+        },
+    );
+    eprintln!(
+        "{} events, {} lines, {} counted",
+        seen.events,
+        seen.lines,
+        delivered()
+    );
+    assert_eq!(report()["gaps"], 0, "{:#}", report());
+    assert_eq!(scene.condition("t", "Lossless")["status"], "True");
+
     scene.until("the ceiling holds", || {
         scene.condition("too-long", "Stalled")["status"] == "True"
     });
@@ -42,10 +62,51 @@ pub fn an_upgrade_over_a_running_trace(scene: &Scene) {
             .contains("1h"),
         "{stalled:#}"
     );
-    // Without a duration it would be longer than any.
-    scene.accepted("t", "  duration: 30m\n");
     scene.stage.deploy(&[]);
     scene.until("and is lifted", || scene.is_ready("too-long"));
+}
+
+/// Executes `/bin/echo` of 1, 2, 3 and so on, until there is a file `/stop`.
+const COUNTING: &str = "n=0; while [ ! -e /stop ]; do n=$((n+1)); /bin/echo $n; usleep 50000; done; \
+    /bin/echo done; sleep 1000";
+
+/// What the agents logged.
+struct Logged {
+    lines: u64,
+    /// Of these, different events.
+    events: u64,
+}
+
+/// Stops the counting; every number is in the log of one agent at least, and of two agents some.
+fn the_whole_of_it(scene: &Scene) -> Logged {
+    scene.exec("p", &["touch", "/stop"]);
+    scene.until("the end is logged", || {
+        !scene.echoed("t", "done").is_empty()
+    });
+    let said = scene.kubectl(&["logs", "p"]).unwrap();
+    let said: BTreeSet<u64> = said.lines().filter_map(|line| line.parse().ok()).collect();
+    let of_trace = format!("{}/t", scene.namespace);
+    let mut log = scene.stage.log.lock().unwrap();
+    let lines = log.events("Trace", &of_trace).to_vec();
+    drop(log);
+    let number = |line: &Line| line.value["args"][1].as_str()?.parse().ok();
+    let logged: BTreeSet<u64> = lines.iter().filter_map(number).collect();
+    let missed: Vec<_> = said.difference(&logged).collect();
+    assert!(
+        missed.is_empty(),
+        "of {} were missed: {missed:?}",
+        said.len()
+    );
+    let pods: BTreeSet<_> = lines.iter().map(|line| &line.pod).collect();
+    assert_eq!(pods.len(), 2, "{pods:?}");
+    // Each agent has the kernel's time of an event from programs of its own.
+    let event = |line: &Line| format!("{} {}", line.value["pid"], line.value["args"]);
+    let events: BTreeSet<_> = lines.iter().map(event).collect();
+    assert!(events.len() < lines.len(), "the agents did not overlap");
+    Logged {
+        lines: lines.len() as u64,
+        events: events.len() as u64,
+    }
 }
 
 pub fn a_namespace_is_deleted(scene: &Scene) {

@@ -11,8 +11,8 @@ use traceherd_columns::Filter;
 use traceherd_crds::NodePhase;
 use traceherd_tracers::{Events, TraceSpec};
 
-use super::Herd;
 use super::member::Active;
+use super::{Herd, run_of};
 use crate::node::account::sum;
 use crate::node::desired::{Here, Outputs, Tracing, Wish};
 use crate::node::life::{Life, Stage};
@@ -100,11 +100,7 @@ impl Herd {
     }
 
     async fn run(&mut self, which: &Which, tracing: Tracing, outputs: Outputs, now: Timestamp) {
-        let Some(run) = self
-            .members
-            .get_mut(which)
-            .and_then(|member| member.run.as_mut())
-        else {
+        let Some(run) = self.run_of(which) else {
             return;
         };
         if run.outputs != outputs {
@@ -167,7 +163,7 @@ impl Herd {
             id.clone(),
             self.enough.0.clone(),
         ));
-        run.was_active = true;
+        run.active_since.get_or_insert_with(Timestamp::now);
         run.active = Some(Active {
             id,
             tracing,
@@ -179,11 +175,7 @@ impl Herd {
 
     /// Has it traced no more. What happened before goes to its outputs.
     pub(super) async fn stop(&mut self, which: &Which) {
-        let Some(run) = self
-            .members
-            .get_mut(which)
-            .and_then(|member| member.run.as_mut())
-        else {
+        let Some(run) = run_of(&mut self.members, which) else {
             return;
         };
         let Some(active) = run.active.take() else {

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::Herd;
 use super::member::{Member, Run};
-use crate::node::report::{Order, is_worth_a_report, write};
+use crate::node::report::{is_worth_a_report, write};
 
 /// Reports that are written at the end, at once, and how long that may take.
 const LAST_AT_ONCE: usize = 8;
@@ -24,6 +24,8 @@ impl Herd {
         if let Some(watch) = self.namespace_watch.take() {
             watch.abort();
         }
+        // What comes from now on may be missed, and another agent's account goes on from here.
+        let last = Timestamp::now();
         let running: Vec<_> = self.members.keys().cloned().collect();
         for which in &running {
             self.stop(which).await;
@@ -46,7 +48,9 @@ impl Herd {
             sleep(LOOK).await;
         }
         let mut orders = Vec::new();
-        for which in &running {
+        // Until an earlier agent is gone the reports are its.
+        let told = if self.overlaps { &[][..] } else { &running };
+        for which in told {
             let Some(mut status) = self.status(which) else {
                 continue;
             };
@@ -58,18 +62,13 @@ impl Herd {
             let Some(member) = self.members.get(which) else {
                 continue;
             };
-            let traced = member.run.as_ref().is_some_and(|run| run.was_active);
+            let run = member.run.as_ref();
+            let traced = run.is_some_and(|run| run.active_since.is_some());
             if !traced || (member.report.told.is_none() && !is_worth_a_report(&status)) {
                 continue;
             }
-            status.updated_at = Some(Time(Timestamp::now()));
-            orders.push(Order {
-                place: which.report(&self.settings.node, &self.settings.namespace),
-                trace: which.reference(&member.seen.uid),
-                node: self.settings.node.clone(),
-                object: member.report.object,
-                status,
-            });
+            status.updated_at = Some(MicroTime(last));
+            orders.extend(self.order_of(which, status));
         }
         let writing = stream::iter(orders)
             .map(|order| write(self.client.clone(), order))

@@ -30,6 +30,8 @@ pub struct Learnt {
     outcome: Outcome,
     /// What was found of its report, where that was looked for.
     former: Option<Former>,
+    /// Whether nobody else was there who could still write it.
+    is_last_word: bool,
 }
 
 impl Herd {
@@ -70,9 +72,22 @@ impl Herd {
                 }
                 self.health.listed(kind);
             }
-            Fact::Node(labels) => {
+            Fact::Node(uid, labels) => {
+                self.node_uid = Some(uid);
                 self.labels = Some(labels);
                 self.decide_all();
+            }
+            Fact::NodeGone => {
+                let node = &self.settings.node;
+                tracing::warn!("the cluster has no node {node} any more, or another: ending");
+                self.is_node_gone = true;
+            }
+            Fact::Alone => {
+                tracing::info!("the earlier agent is gone: its reports are taken over");
+                self.overlaps = false;
+                for member in self.members.values_mut() {
+                    member.report_is_left = true;
+                }
             }
             Fact::Namespaces(namespaces) => {
                 if self.namespace_watch.is_some() {
@@ -124,17 +139,20 @@ impl Herd {
                 return;
             }
             let reading = &mut member.reading;
-            let due = read::is_due(
-                &member.seen,
-                member.read.as_ref(),
-                &reading.version,
-                reading.rereads,
-            );
+            let due = member.report_is_left
+                || read::is_due(
+                    &member.seen,
+                    member.read.as_ref(),
+                    &reading.version,
+                    reading.rereads,
+                );
             if reading.under_way || !due || reading.not_before.is_some_and(|then| now < then) {
                 continue;
             }
             reading.under_way = true;
-            let look_for_report = member.run.is_none() && member.report.object == Object::Unknown;
+            let is_first = member.run.is_none() && member.report.object == Object::Unknown;
+            let look_for_report = is_first || member.report_is_left;
+            let is_last_word = !self.overlaps;
             let client = self.client.clone();
             let which = member.seen.which.clone();
             let (uid, version) = (member.seen.uid.clone(), member.seen.version.clone());
@@ -155,6 +173,7 @@ impl Herd {
                     version,
                     outcome,
                     former,
+                    is_last_word,
                 }
             };
             self.reads.push(learning.boxed());
@@ -183,7 +202,9 @@ impl Herd {
                 reading.version = learnt.version;
                 reading.not_before = Some(now + REREAD);
                 member.strange = None;
-                self.follow(&which, *read, learnt.former).await;
+                member.report_is_left &= learnt.former.is_none() || !learnt.is_last_word;
+                self.follow(&which, *read, learnt.former, learnt.is_last_word)
+                    .await;
             }
             Outcome::Strange(why) => {
                 reading.version = learnt.version;
@@ -209,7 +230,13 @@ impl Herd {
     }
 
     /// Follows what was read of a trace.
-    async fn follow(&mut self, which: &Which, read: Read, former: Option<Former>) {
+    async fn follow(
+        &mut self,
+        which: &Which,
+        read: Read,
+        former: Option<Former>,
+        is_last_word: bool,
+    ) {
         let now = Timestamp::now();
         let same_run = self
             .members
@@ -229,28 +256,33 @@ impl Herd {
             let name = read.spec.run.clone();
             let mut run = Run::new(name, now, Arc::new(outlet));
             // Of a run that begins under this agent's eyes no other has told anything.
-            run.is_before_known = same_run == Some(false);
+            run.is_before_known = same_run == Some(false) && !self.overlaps;
             retired = member.run.replace(run);
         }
         if let Some(run) = &mut member.run
             && (suspended || member.read.as_ref().is_some_and(|read| read.spec.suspend))
-            && !run.was_active
+            && run.active_since.is_none()
         {
             // Until it is told when it began, its time begins when it is not held any more.
             run.first_seen = now;
         }
         member.read = Some(read);
         match former {
-            Some(Former::None) => {
+            Some(Former::Ours(report)) if !is_last_word => {
+                if let Some(run) = &mut member.run {
+                    run.foresee(&report.status.unwrap_or_default());
+                }
+            }
+            Some(Former::None) if is_last_word => {
                 member.report.object = Object::Absent;
                 if let Some(run) = &mut member.run {
-                    run.is_before_known = true;
+                    run.begins_here();
                 }
             }
             Some(Former::Ours(report)) => {
                 member.adopt(report.status.unwrap_or_default(), &self.settings, now);
             }
-            Some(Former::Anothers | Former::Failed(_)) | None => {}
+            Some(Former::None | Former::Anothers | Former::Failed(_)) | None => {}
         }
         member.undecided = true;
         if let Some(run) = retired {
@@ -284,7 +316,7 @@ impl Member {
     /// Takes over the report that is there.
     pub(super) fn adopt(&mut self, status: TraceReportStatus, settings: &Settings, now: Timestamp) {
         if let Some(run) = &mut self.run {
-            run.resume(&status, &settings.epoch, settings.overlaps, now);
+            run.resume(&status, &settings.epoch, now);
         }
         self.report.object = Object::Present;
         self.report.told = Some(status);

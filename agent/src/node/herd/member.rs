@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
-use traceherd_crds::{NodePhase, TraceReportStatus};
+use traceherd_crds::{EventCounts, NodePhase, TraceReportStatus};
 use traceherd_tracers::Counts;
 
-use super::super::account::Before;
+use super::super::account::{Account, Before, Past, total};
 use super::super::desired::{Outputs, Tracing};
 use super::super::read::Read;
 use super::super::report::Object;
@@ -18,6 +18,8 @@ use super::super::watch::{Pause, Sighting};
 pub struct Member {
     /// What the watch last told of it.
     pub seen: Sighting,
+    /// Whether its report has to be looked for once more: an earlier agent has had its last word.
+    pub report_is_left: bool,
     /// How it is read.
     pub reading: Reading,
     /// What was read.
@@ -71,8 +73,10 @@ pub struct Run {
     pub outputs: Outputs,
     /// What the tracer collection does for it now.
     pub active: Option<Active>,
-    /// Whether it was active since this agent began.
-    pub was_active: bool,
+    /// Since when it was active, all the time or not, under this agent.
+    pub active_since: Option<Timestamp>,
+    /// This agent's account as it was while an earlier agent was still there.
+    pub past: Past,
     /// How it does here.
     pub phase: NodePhase,
     /// Why it cannot trace.
@@ -121,6 +125,7 @@ impl Member {
     pub fn new(seen: Sighting) -> Self {
         Self {
             seen,
+            report_is_left: false,
             reading: Reading::default(),
             read: None,
             strange: None,
@@ -129,6 +134,11 @@ impl Member {
             undecided: false,
             decide_at: None,
         }
+    }
+
+    /// Whether it is known what is to be done about it, and that is done as far as it can be.
+    pub fn is_decided(&self) -> bool {
+        (self.read.is_some() || self.strange.is_some()) && !self.undecided
     }
 
     /// The trace's generation that this node follows, or cannot.
@@ -152,22 +162,40 @@ impl Run {
             outlet,
             outputs: Outputs::default(),
             active: None,
-            was_active: false,
+            active_since: None,
+            past: Past::default(),
             phase: NodePhase::Suspended,
             failure: None,
             tracer: Counts::default(),
         }
     }
 
-    /// Goes on where an earlier agent's report of the run ends.
-    /// `epoch` is this agent's; `was_there`: the earlier one still was when it began.
-    pub fn resume(
-        &mut self,
-        report: &TraceReportStatus,
-        epoch: &str,
-        was_there: bool,
-        now: Timestamp,
-    ) {
+    /// What this agent alone has counted, `unattributed` being what may have been the run's.
+    pub fn account(&self, unattributed: u64) -> Account {
+        Account {
+            events: total(EventCounts::default(), self.tracer, self.outlet.counts()),
+            unattributed,
+        }
+    }
+
+    /// No earlier agent has told anything of the run.
+    pub fn begins_here(&mut self) {
+        self.is_before_known = true;
+        self.past = Past::default();
+    }
+
+    /// Takes over what an earlier agent that is still there has told of the run until now, as far
+    /// as it decides how the run goes on. What there is to count comes with its last word.
+    pub fn foresee(&mut self, report: &TraceReportStatus) {
+        if !self.is_before_known && report.run == self.name {
+            self.over |= report.phase == Some(NodePhase::Completed);
+            self.outlet
+                .resume(report.events.delivered, report.latest.clone());
+        }
+    }
+
+    /// Goes on where an earlier agent's report of the run ends. `epoch` is this agent's.
+    pub fn resume(&mut self, report: &TraceReportStatus, epoch: &str, now: Timestamp) {
         // What this very agent told is nothing that was before it.
         if std::mem::replace(&mut self.is_before_known, true)
             || report.run != self.name
@@ -175,10 +203,13 @@ impl Run {
         {
             return;
         }
-        self.before = Before::of(report, was_there, now);
+        let last = report.updated_at.as_ref().map(|last| last.0);
+        let both = last.map(|last| self.past.at(last)).unwrap_or_default();
+        self.before = Before::of(report, self.active_since.unwrap_or(now), both);
+        self.past = Past::default();
         self.over |= report.phase == Some(NodePhase::Completed);
         self.outlet
-            .resume(report.events.delivered, report.latest.clone());
+            .resume(self.before.events.delivered, report.latest.clone());
     }
 }
 
@@ -256,7 +287,7 @@ mod tests {
             ),
         ] {
             let mut run = run("1", 5);
-            run.resume(&left, "this", false, Timestamp::UNIX_EPOCH);
+            run.resume(&left, "this", Timestamp::UNIX_EPOCH);
             let found = (run.before.events.delivered, run.before.gaps, run.over);
             assert_eq!(found, (delivered, gaps, over), "{what}");
             assert_eq!(run.outlet.had_enough(), enough, "{what}");
@@ -268,7 +299,7 @@ mod tests {
         let mut known = run("1", 100);
         for _ in 0..2 {
             let left = report("1", "old", NodePhase::Running);
-            known.resume(&left, "this", false, Timestamp::UNIX_EPOCH);
+            known.resume(&left, "this", Timestamp::UNIX_EPOCH);
         }
         assert_eq!((known.before.events.delivered, known.before.gaps), (5, 1));
         let mut new = run("2", 100);
@@ -276,9 +307,23 @@ mod tests {
         new.resume(
             &report("2", "other", NodePhase::Running),
             "this",
-            false,
             Timestamp::UNIX_EPOCH,
         );
         assert_eq!(new.before, Before::default());
+    }
+
+    #[test]
+    fn what_an_earlier_agent_counts_is_taken_over_with_its_last_word() {
+        let mut run = run("1", 9);
+        run.foresee(&report("1", "old", NodePhase::Running));
+        assert_eq!(run.before, Before::default());
+        assert!(!run.outlet.had_enough());
+        let mut last = report("1", "old", NodePhase::Running);
+        last.events.delivered = 9;
+        run.resume(&last, "this", Timestamp::UNIX_EPOCH);
+        assert_eq!(run.before.events.delivered, 9);
+        assert!(run.outlet.had_enough(), "in place of what was foreseen");
+        run.foresee(&report("1", "old", NodePhase::Running));
+        assert!(run.outlet.had_enough(), "and for good");
     }
 }

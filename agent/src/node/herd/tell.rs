@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use traceherd_crds::{EventCounts, TraceReportStatus};
 
-use super::Herd;
 use super::member::{Member, Run};
-use crate::answer::reason;
+use super::{Herd, run_of};
 use crate::node::account::{sum, total};
 use crate::node::metrics::Told;
 use crate::node::report::{
@@ -68,6 +67,16 @@ impl Herd {
             let seen = self.tracers.kernel_counts().seen;
             self.pulse.look(seen, self.tracers.unattributed().total());
         }
+        if self.overlaps {
+            self.remember();
+        } else if self.node_uid.is_some() {
+            self.report();
+        }
+        self.publish();
+    }
+
+    /// Writes the reports whose turn it is.
+    fn report(&mut self) {
         let now = Instant::now();
         let waiting = self
             .members
@@ -78,7 +87,21 @@ impl Herd {
                 self.send(which, order);
             }
         }
-        self.publish();
+    }
+
+    /// Notes what this agent has counted until now, for when the earlier agent's last word comes.
+    fn remember(&mut self) {
+        for which in self.members.keys().cloned().collect::<Vec<_>>() {
+            self.look(&which);
+            let run = self.members.get(&which).and_then(|one| one.run.as_ref());
+            let run = run.filter(|run| !run.is_before_known);
+            let Some(account) = run.map(|run| run.account(self.unattributed(run))) else {
+                continue;
+            };
+            if let Some(run) = self.run_of(&which) {
+                run.past.note(Timestamp::now(), account);
+            }
+        }
     }
 
     /// The report of a trace as it should be, if it is not.
@@ -94,7 +117,7 @@ impl Herd {
         report.counted = run.outlet.counts();
         let news = match &member.report.told {
             None => is_worth_a_report(&status),
-            Some(told) if run.was_active => !says_the_same(told, &status),
+            Some(told) if run.active_since.is_some() => !says_the_same(told, &status),
             // Nothing was traced since this agent began: what an earlier one told still holds.
             Some(told) => {
                 let same = (&told.phase, &told.message, &told.run)
@@ -102,11 +125,20 @@ impl Herd {
                 !same || told.observed_generation != status.observed_generation
             }
         };
-        news.then(|| Order {
-            place: which.report(&self.settings.node, &self.settings.namespace),
-            trace: which.reference(&member.seen.uid),
+        news.then(|| self.order_of(which, status)).flatten()
+    }
+
+    /// To have this said of a trace.
+    pub(super) fn order_of(&self, which: &Which, status: TraceReportStatus) -> Option<Order> {
+        let member = self.members.get(which)?;
+        Some(Order {
+            which: which.clone(),
+            uid: member.seen.uid.clone(),
+            namespace: self.settings.namespace.clone(),
             node: self.settings.node.clone(),
+            node_uid: self.node_uid.clone()?,
             object: member.report.object,
+            was_told: member.report.told.is_some(),
             status,
         })
     }
@@ -139,11 +171,7 @@ impl Herd {
 
     /// Looks at the tracers' account of a trace.
     fn look(&mut self, which: &Which) {
-        let Some(run) = self
-            .members
-            .get_mut(which)
-            .and_then(|member| member.run.as_mut())
-        else {
+        let Some(run) = run_of(&mut self.members, which) else {
             return;
         };
         let active = run.active.as_ref();
@@ -170,7 +198,7 @@ impl Herd {
         };
         member.report.under_way = true;
         member.report.written = Some(Instant::now());
-        order.status.updated_at = Some(Time(Timestamp::now()));
+        order.status.updated_at = Some(MicroTime(Timestamp::now()));
         let (uid, status) = (member.seen.uid.clone(), order.status.clone());
         let client = self.client.clone();
         let writing = async move {
@@ -217,14 +245,20 @@ impl Herd {
                 report.due = true;
                 return;
             }
-            Outcome::Failed(Object::Absent, _) => {
+            Outcome::Deleted => {
                 report.object = Object::Absent;
                 report.due = true;
                 return;
             }
-            Outcome::Failed(object, error) => {
+            // Its counts are in the trace's status for good.
+            Outcome::SummedUp => {
+                report.object = Object::Absent;
+                report.told = Some(written.status);
+                return;
+            }
+            Outcome::Failed(object, why) => {
                 report.object = object;
-                reason(&error)
+                why
             }
             Outcome::TimedOut => {
                 report.object = Object::Unknown;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use k8s_openapi::jiff::SignedDuration;
 use traceherd_columns::{ColumnSet, Encoder, Encoding, Value};
 use traceherd_crds::{EventSummary, RateLimit};
 use traceherd_tracers::ExecEvent;
@@ -18,6 +19,8 @@ use crate::node::which::Which;
 
 /// Lines that are given to the log at once, in bytes.
 const CHUNK: usize = 16 << 10;
+/// Two accounts of one event are no further apart.
+const SAME: SignedDuration = SignedDuration::from_millis(10);
 
 /// What all traces' outlets share.
 pub struct Printing {
@@ -56,8 +59,8 @@ pub struct Outlet {
 
 struct State {
     outputs: Outputs,
-    /// Events let through, those before this agent's start included: what maxEventsPerNode is
-    /// about.
+    /// Events let through by an earlier agent, and by this one: what maxEventsPerNode is about.
+    before: u64,
     granted: u64,
     /// The newest events, newest first.
     latest: VecDeque<EventSummary>,
@@ -96,6 +99,7 @@ impl Outlet {
             limiter: RateLimiter::direct(Quota::per_second(rate).allow_burst(burst)),
             state: Mutex::new(State {
                 outputs,
+                before: 0,
                 granted: 0,
                 latest: VecDeque::new(),
             }),
@@ -117,8 +121,9 @@ impl Outlet {
     /// Takes over what was before this agent's start: so many delivered events, and the newest.
     pub fn resume(&self, delivered: u64, latest: Vec<EventSummary>) {
         let mut state = self.state();
-        state.granted += delivered;
-        state.latest.extend(latest);
+        state.before = delivered;
+        let all = merged(std::mem::take(&mut state.latest), latest);
+        state.latest = all;
         let most = state.outputs.status_events;
         state.latest.truncate(most);
     }
@@ -211,8 +216,27 @@ impl Outlet {
 impl State {
     fn had_enough(&self) -> bool {
         let most = self.outputs.max_events;
-        most.is_some_and(|most| self.granted >= most)
+        most.is_some_and(|most| self.before + self.granted >= most)
     }
+}
+
+/// These events and an earlier agent's, which may have seen some of them too, newest first.
+fn merged(mut ours: VecDeque<EventSummary>, theirs: Vec<EventSummary>) -> VecDeque<EventSummary> {
+    let mut new = Vec::new();
+    for event in theirs {
+        // Each agent puts the kernel's time to the wall's by itself.
+        let is_same = |one: &EventSummary| {
+            let apart = one.timestamp.0.duration_since(event.timestamp.0);
+            one.pid == event.pid && one.args == event.args && apart.abs() < SAME
+        };
+        if !ours.iter().any(is_same) {
+            new.push(event);
+        }
+    }
+    ours.extend(new);
+    ours.make_contiguous()
+        .sort_by_key(|event| std::cmp::Reverse(event.timestamp.0));
+    ours
 }
 
 #[derive(Default)]

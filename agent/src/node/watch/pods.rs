@@ -21,25 +21,26 @@ const COMPONENT: &str = "app.kubernetes.io/component";
 /// server gave it a uid.
 const OTHER_UIDS: [&str; 2] = ["kubernetes.io/config.hash", "kubernetes.io/config.mirror"];
 
-/// What the first list of this node's pods said.
+/// What is known of this node's agents, once its pods are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct FirstList {
-    /// Whether another agent of this DaemonSet is on the node: an upgrade lets them overlap.
-    pub another_agent: bool,
+pub struct Agents {
+    /// Whether an agent that was there before this one still is: an upgrade lets them overlap.
+    pub earlier: bool,
 }
 
-/// Tells the collection the pods of `node`, for ever. `first` gets what the first list said of
-/// the pods in Traceherd's `namespace`.
+/// Tells the collection the pods of `node`, for ever. `agents` gets what they say of the agents,
+/// which are in Traceherd's `namespace`.
 pub async fn watch_pods(
     client: Client,
     node: String,
     namespace: String,
     feed: PodFeed,
-    first: Sender<Option<FirstList>>,
+    agents: Sender<Option<Agents>>,
 ) {
     let config = Config::default().fields(&format!("spec.nodeName={node}"));
     let mut watch = Watch::<Pod>::new("this node's pods", Api::all(client.clone()), config);
     let mut pods = Pods::default();
+    let mut first_agents = None;
     let mut listing = Vec::new();
     let mut lookups = FuturesUnordered::new();
     loop {
@@ -58,11 +59,8 @@ pub async fn watch_pods(
                 Ok(Event::InitApply(pod)) => listing.extend(Known::of(pod)),
                 Ok(Event::InitDone) => {
                     feed.listed(pods.list(std::mem::take(&mut listing)));
-                    first.send_if_modified(|first| {
-                        let is_first = first.is_none();
-                        first.get_or_insert_with(|| pods.first_list(&namespace));
-                        is_first
-                    });
+                    let first = first_agents.get_or_insert_with(|| pods.agents(&namespace));
+                    tell(&agents, &pods, first);
                 }
                 Ok(Event::Apply(pod)) => {
                     if let Some(facts) = Known::of(pod).and_then(|pod| pods.set(pod)) {
@@ -73,6 +71,9 @@ pub async fn watch_pods(
                     if let Some(uid) = pod.metadata.uid {
                         pods.known.remove(&uid);
                         feed.removed(&uid);
+                        if let Some(first) = &first_agents {
+                            tell(&agents, &pods, first);
+                        }
                     }
                 }
                 Err(_) => {}
@@ -84,6 +85,11 @@ pub async fn watch_pods(
             }
         }
     }
+}
+
+fn tell(agents: &Sender<Option<Agents>>, pods: &Pods, first: &HashSet<String>) {
+    let now = Some(pods.still(first));
+    agents.send_if_modified(|told| std::mem::replace(told, now) != now);
 }
 
 /// The pods as they were told, and whose owners are still to be found out.
@@ -140,9 +146,9 @@ impl Pods {
         told.collect()
     }
 
-    fn first_list(&self, namespace: &str) -> FirstList {
-        let is_agent = |pod: &&Known| {
-            let facts = &pod.facts;
+    /// The uids of the agents' pods.
+    fn agents(&self, namespace: &str) -> HashSet<String> {
+        let is_agent = |facts: &&PodFacts| {
             facts.namespace == namespace
                 && facts
                     .labels
@@ -153,8 +159,17 @@ impl Pods {
                     .as_ref()
                     .is_some_and(|owner| owner.kind == "DaemonSet")
         };
-        FirstList {
-            another_agent: self.known.values().filter(is_agent).count() > 1,
+        let all = self.known.values().map(|pod| &pod.facts);
+        all.filter(is_agent)
+            .map(|facts| facts.uid.clone())
+            .collect()
+    }
+
+    /// What is left of the agents that this one found when it began, of which it is one itself.
+    fn still(&self, first: &HashSet<String>) -> Agents {
+        let left = first.iter().filter(|uid| self.known.contains_key(*uid));
+        Agents {
+            earlier: left.count() > 1,
         }
     }
 

@@ -1,4 +1,4 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 
 use super::*;
@@ -93,7 +93,7 @@ fn the_time_alone_is_nothing_new() {
         ..Said::default()
     });
     let later = TraceReportStatus {
-        updated_at: Some(Time(Timestamp::UNIX_EPOCH)),
+        updated_at: Some(MicroTime(Timestamp::UNIX_EPOCH)),
         ..one.clone()
     };
     assert!(says_the_same(&one, &later));

@@ -245,3 +245,20 @@ fn a_log_that_cannot_be_written_loses_what_it_is_given() {
     within_patience("losing", || outlet.counts().lost == 7);
     assert_eq!(outlet.counts().delivered, 0);
 }
+
+#[test]
+fn an_event_that_two_agents_saw_is_shown_once() {
+    let summary = |pid: u32, apart: i64| {
+        let mut one = summary(&super::super::an_event(pid), &Redactor::default());
+        let time = one.timestamp.0 + SignedDuration::from_micros(apart);
+        one.timestamp.0 = time;
+        one
+    };
+    let ours = VecDeque::from([summary(3, 2_000_000), summary(2, 1_000_000)]);
+    let theirs = vec![summary(2, 999_700), summary(1, 500_000), summary(3, 0)];
+    let shown: Vec<_> = merged(ours, theirs)
+        .into_iter()
+        .map(|one| one.pid)
+        .collect();
+    assert_eq!(shown, [3, 2, 1, 3], "a pid may come again");
+}

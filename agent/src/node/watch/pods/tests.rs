@@ -105,7 +105,7 @@ fn a_static_pod_is_known_by_its_other_uid_too() {
 }
 
 #[test]
-fn an_agent_beside_this_one_is_seen() {
+fn an_agent_that_was_there_before_is_seen_until_it_goes() {
     let agent = |uid: &str, namespace: &str, component: &str, kind: &str| {
         let mut pod = known(uid, "traceherd");
         pod.link = None;
@@ -123,6 +123,11 @@ fn an_agent_beside_this_one_is_seen() {
     ] {
         let mut pods = Pods::default();
         pods.list(vec![this(), other]);
-        assert_eq!(pods.first_list("traceherd").another_agent, expected);
+        let first = pods.agents("traceherd");
+        assert_eq!(pods.still(&first).earlier, expected);
+        // One that comes later is none of this agent's business.
+        pods.set(agent("3", "traceherd", "agent", "DaemonSet"));
+        pods.known.remove("2");
+        assert!(!pods.still(&first).earlier);
     }
 }
