@@ -96,7 +96,7 @@ macro_rules! spec {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(schema_with = "bounds::run")]
             pub run: Option<String>,
-            /// How long the nodes' reports are kept after the trace has ended.
+            /// How long the nodes' reports are kept after the trace has ended, at least 10s.
             #[serde(default = "one_hour")]
             #[schemars(schema_with = "bounds::retention", extend("default" = "1h"))]
             pub report_retention: Duration,

@@ -23,8 +23,8 @@ use traceherd_crds::{
 pub use self::change::Change;
 use self::phase::Life;
 
-/// An agent may still be writing this long after its last report; what it tells then must not be
-/// told apart from what was summed up before.
+/// An agent may still be writing this long after its last report, and after a trace's end; what it
+/// tells then must not be told apart from what was summed up before.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// What is asked for.
@@ -122,7 +122,7 @@ pub fn decide(seen: Seen<'_>) -> Decision {
 
     let kept_until = life
         .end
-        .map(|end| later(end, wanted.spec.report_retention.into()));
+        .map(|end| later(end, SILENCE.max(wanted.spec.report_retention.into())));
     let is_past = kept_until.is_some_and(|until| until <= seen.now);
     let leaving =
         |report: &Report| is_past || leaves_at(report, &seen).is_some_and(|at| at <= seen.now);
