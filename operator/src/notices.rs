@@ -1,5 +1,6 @@
 //! What a person should notice of a trace: as Kubernetes Events, once for each change.
 
+use kube::core::Status;
 use kube::runtime::events::{Event, EventType};
 use traceherd_crds::{Condition, ConditionStatus, TraceStatus};
 
@@ -61,6 +62,17 @@ pub fn notices(before: &TraceStatus, after: &TraceStatus) -> Vec<Event> {
         all.push(notice(EventType::Normal, "Completed", note));
     }
     all
+}
+
+/// Whether the API server takes no Event because the namespace is being deleted, or is: then
+/// everything in it goes, and nobody is left to notice anything.
+pub fn is_too_late(refused: &Status) -> bool {
+    let Some(details) = &refused.details else {
+        return false;
+    };
+    let mut causes = details.causes.iter();
+    causes.any(|cause| cause.reason == "NamespaceTerminating")
+        || (refused.code == 404 && details.kind == "namespaces")
 }
 
 fn condition<'a>(status: &'a TraceStatus, type_: &str) -> Option<&'a Condition> {
@@ -151,6 +163,29 @@ mod tests {
             let found = notices(before, after);
             let found: Vec<_> = found.iter().map(|event| event.reason.as_str()).collect();
             assert_eq!(found, *wanted, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_goes_is_told_from_a_right_that_is_missing() {
+        let terminating = r#"{"code": 403, "reason": "Forbidden", "message": "…",
+            "details": {"name": "t.1", "kind": "events", "causes": [{"reason":
+            "NamespaceTerminating", "message": "…", "field": "metadata.namespace"}]}}"#;
+        let gone = r#"{"code": 404, "reason": "NotFound", "message": "…",
+            "details": {"name": "shop", "kind": "namespaces"}}"#;
+        let forbidden = r#"{"code": 403, "reason": "Forbidden", "message": "…",
+            "details": {"name": "t.1", "kind": "events"}}"#;
+        let unknown = r#"{"code": 404, "reason": "NotFound", "message": "…", "details": {}}"#;
+        let bare = r#"{"code": 403, "reason": "Forbidden", "message": "…"}"#;
+        for (refused, too_late) in [
+            (terminating, true),
+            (gone, true),
+            (forbidden, false),
+            (unknown, false),
+            (bare, false),
+        ] {
+            let refused: Status = serde_json::from_str(refused).unwrap();
+            assert_eq!(is_too_late(&refused), too_late, "{refused:?}");
         }
     }
 

@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 use crate::decide::{Change, Decision, Report, Seen, Wanted, decide};
 use crate::kinds::{AnyTrace, Guarded, namespace};
 use crate::metrics::Metrics;
-use crate::notices::notices;
+use crate::notices::{is_too_late, notices};
 use crate::pace::Pace;
 use crate::status;
 use crate::watch::{FleetWatch, ReportsWatch, Subject};
@@ -207,9 +207,13 @@ impl Context {
         for event in notices(before, after) {
             // A recorder's memory would tell the note of the first Event of a reason again.
             let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-            if let Err(error) = recorder.publish(&event, &about).await {
-                self.metrics.errors.inc();
-                debug!(%error, "cannot publish the Event {}", event.reason);
+            match recorder.publish(&event, &about).await {
+                Ok(()) => {}
+                Err(kube::Error::Api(refused)) if is_too_late(&refused) => break,
+                Err(error) => {
+                    self.metrics.errors.inc();
+                    debug!(%error, "cannot publish the Event {}", event.reason);
+                }
             }
         }
         Ok(true)

@@ -46,6 +46,20 @@ pub fn it_ends_and_runs_again(scene: &Scene) {
     });
 }
 
+/// However short reports are kept: an agent's last word comes a little after the end.
+pub fn what_is_told_late_counts_once(scene: &Scene) {
+    let _operator = Operator::acting(scene, &[]);
+    scene.trace("t", json!({"duration": "3s", "reportRetention": "0s"}));
+    scene.report("t", "node-1", json!({"events": counts(7, 0)}));
+    scene.until("it is over", || scene.status("t")["phase"] == "Completed");
+    let done = json!({"phase": "Completed", "events": counts(9, 0)});
+    scene.report("t", "node-1", done);
+    let events = || scene.status("t")["events"].clone();
+    scene.within(SOON, "it is counted", || events() == counts(9, 0));
+    scene.until("its report goes", || scene.reports().is_empty());
+    scene.never(SOON / 2, "the total changes", || events() != counts(9, 0));
+}
+
 pub fn another_of_the_same_name_starts_fresh(scene: &Scene) {
     let _operator = Operator::acting(scene, &[]);
     let spec = || json!({"duration": "1h"});

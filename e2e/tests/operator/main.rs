@@ -47,12 +47,20 @@ const CASES: &[Case] = &[
     ("a-node-comes-and-goes", counting::a_node_comes_and_goes),
     ("it-ends-and-runs-again", life::it_ends_and_runs_again),
     (
+        "what-is-told-late-counts-once",
+        life::what_is_told_late_counts_once,
+    ),
+    (
         "another-of-the-same-name-starts-fresh",
         life::another_of_the_same_name_starts_fresh,
     ),
     (
         "at-rest-nothing-is-written",
         rest::at_rest_nothing_is_written,
+    ),
+    (
+        "a-namespace-that-goes-is-no-error",
+        rest::a_namespace_that_goes_is_no_error,
     ),
     (
         "another-acts-when-one-is-gone",
