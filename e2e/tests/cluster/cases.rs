@@ -93,6 +93,7 @@ const ALONE: &[Case] = &[
     ("operator-restarted", healing::the_operator_restarts),
     ("deleted-behind", healing::what_is_deleted_behind_its_back),
     ("api-away", healing::the_api_server_is_away),
+    ("api-refuses", healing::the_api_server_refuses),
     ("watch-expired", healing::a_watch_expires),
     ("upgrade", release::an_upgrade_over_a_running_trace),
     ("namespace-deleted", release::a_namespace_is_deleted),
@@ -105,5 +106,6 @@ pub const AT_THE_END: &[Case] = &[("rights-are-used", permissions::are_all_used)
 
 const TWO_NODES: &[Case] = &[
     ("both-nodes-report", two_nodes::both_report),
+    ("node-removed", two_nodes::a_node_is_removed),
     ("node-lost", two_nodes::a_node_is_lost),
 ];

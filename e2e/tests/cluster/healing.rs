@@ -146,7 +146,46 @@ pub fn what_is_deleted_behind_its_back(scene: &Scene) {
 }
 
 /// Longer than a request may take, and than a lease lasts.
-const AWAY: Duration = Duration::from_secs(25);
+const AWAY: Duration = Duration::from_secs(60);
+/// Longer than a report is tried again after the first failures.
+const REFUSED: Duration = Duration::from_secs(8);
+
+/// It takes seconds of CPU to start, which on a busy machine are minutes.
+fn is_back(scene: &Scene) {
+    let minutes = Duration::from_secs(300);
+    scene.within(minutes, "the API server is back", || {
+        scene.kubectl(&["get", "--raw=/readyz"]).is_ok()
+    });
+}
+
+/// Nobody restarted them.
+fn are_the_same(agents: &[Value], scene: &Scene) {
+    let lives = |pods: &[Value]| -> Vec<_> {
+        let life = |pod: &Value| {
+            let restarts = &pod["status"]["containerStatuses"][0]["restartCount"];
+            (pod["metadata"]["uid"].clone(), restarts.clone())
+        };
+        pods.iter().map(life).collect()
+    };
+    let now = pods_of(scene, "agent");
+    assert_eq!(lives(&now), lives(agents), "the agent restarted");
+}
+
+/// The trace was there all the time, and everything that it logged counts.
+fn all_is_told(scene: &Scene) {
+    let logged = scene.logged("t").len() as u64;
+    scene.until("all that was logged counts", || {
+        delivered(scene, "t") >= logged
+    });
+    scene.until("all is well", || {
+        scene.is_ready("t")
+            && scene.status("t")["nodes"]
+                == json!({"desired": 1, "ready": 1, "stale": 0, "failed": 0})
+    });
+    let report = scene.report("t", "node-1").unwrap();
+    assert_eq!(report["status"]["gaps"], 0, "it was there all the time");
+    assert_eq!(scene.condition("t", "Lossless")["status"], "True");
+}
 
 pub fn the_api_server_is_away(scene: &Scene) {
     scene.pod("p", "web", &saying("on"));
@@ -172,39 +211,78 @@ pub fn the_api_server_is_away(scene: &Scene) {
     );
 
     scene.cluster().start_daemon("apiserver").unwrap();
-    scene.until("the API server is back", || {
-        scene.kubectl(&["get", "--raw=/readyz"]).is_ok()
-    });
+    is_back(scene);
     scene.until("the account goes on", || {
         delivered(scene, "t") > before + 50
     });
     scene.until("the bounded one is over", || {
         scene.status("bounded")["phase"] == "Completed"
     });
-    scene.until("all is well", || {
-        scene.is_ready("t")
-            && scene.status("t")["nodes"]
-                == json!({"desired": 1, "ready": 1, "stale": 0, "failed": 0})
-    });
-    let report = scene.report("t", "node-1").unwrap();
-    assert_eq!(report["status"]["gaps"], 0, "it was there all the time");
+    all_is_told(scene);
     scene.accepted("new", "");
     scene.until("a new one traces", || !scene.echoed("new", "on").is_empty());
-    let names = |pods: Vec<Value>| -> Vec<_> {
-        pods.iter()
-            .map(|pod| {
-                (
-                    pod["metadata"]["uid"].clone(),
-                    pod["status"]["containerStatuses"][0]["restartCount"].clone(),
-                )
-            })
-            .collect()
+    are_the_same(&agents, scene);
+}
+
+/// It is there, and answers what it should not: 403, 5xx, 401.
+pub fn the_api_server_refuses(scene: &Scene) {
+    scene.pod("p", "web", &saying("on"));
+    scene.accepted("t", "");
+    scene.until("it counts", || delivered(scene, "t") > 5);
+    let agents = pods_of(scene, "agent");
+    let goes_on = |what: &str| {
+        let before = scene.logged("t").len();
+        std::thread::sleep(REFUSED);
+        scene.until(&format!("it goes on though {what}"), || {
+            scene.logged("t").len() > before + 10
+        });
     };
-    assert_eq!(
-        names(pods_of(scene, "agent")),
-        names(agents),
-        "the agent restarted"
-    );
+    let heals = || {
+        is_back(scene);
+        all_is_told(scene);
+    };
+
+    let binding = scene.get("clusterrolebinding", "traceherd-agent").unwrap();
+    let bind = |subjects: &Value| {
+        let patch = json!({"subjects": subjects}).to_string();
+        let args = [
+            "patch",
+            "clusterrolebinding",
+            "traceherd-agent",
+            "-p",
+            &patch,
+        ];
+        scene.kubectl(&args).unwrap();
+    };
+    bind(&json!([]));
+    goes_on("403");
+    bind(&binding["subjects"]);
+    heals();
+
+    scene.cluster().kill_daemon("etcd").unwrap();
+    goes_on("5xx");
+    scene.cluster().start_daemon("etcd").unwrap();
+    heals();
+
+    // It does not know its own tokens any more.
+    let folder = scene.cluster().folder();
+    let other_key = "openssl rsa -in $0/pki/admin.key -pubout -out $0/pki/other.pub";
+    let made = scene.on_node("sh", &["-c", other_key, &folder.to_string_lossy()]);
+    assert!({ made }.status().unwrap().success());
+    let script = folder.join("daemons/apiserver");
+    let right = std::fs::read_to_string(&script).unwrap();
+    let wrong = right.replace("/pki/sa.pub", "/pki/other.pub");
+    assert_ne!(right, wrong);
+    for (text, refuses) in [(wrong, true), (right, false)] {
+        std::fs::write(&script, text).unwrap();
+        scene.cluster().kill_daemon("apiserver").unwrap();
+        scene.cluster().start_daemon("apiserver").unwrap();
+        if refuses {
+            goes_on("401");
+        }
+    }
+    heals();
+    are_the_same(&agents, scene);
 }
 
 /// Everything that a watch could go on from is gone when the API server comes back.
@@ -242,9 +320,7 @@ pub fn a_watch_expires(scene: &Scene) {
         json!({"revision": revision, "physical": true}),
     );
     scene.cluster().start_daemon("apiserver").unwrap();
-    scene.until("the API server is back", || {
-        scene.kubectl(&["get", "--raw=/readyz"]).is_ok()
-    });
+    is_back(scene);
     assert!(scene.get("trace", "gone").is_none());
     scene.until("the one that went has stopped", || {
         let before = scene.logged("gone").len();

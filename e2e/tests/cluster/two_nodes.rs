@@ -1,8 +1,9 @@
 //! What only two real nodes can show.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use traceherd_e2e::Lateness;
 
 use crate::manifests::{pod, saying};
 use crate::scene::Scene;
@@ -85,42 +86,89 @@ pub fn both_report(scene: &Scene) {
     scene.kubectl(&["delete", "clustertrace", "hosts"]).unwrap();
 }
 
-/// A node's kubelet and agent end: it is stale. It is removed: what it told stays.
-pub fn a_node_is_lost(scene: &Scene) {
+/// Pods on both nodes, and a trace that counts what they do.
+fn both_count(scene: &Scene) {
     for node in NODES {
         pod_on(scene, node, &saying(node));
     }
     scene.accepted("t", "");
-    let report = |node| {
-        scene.report("t", node).unwrap_or_default()["status"]["events"]["delivered"]
-            .as_u64()
-            .unwrap_or(0)
-    };
     scene.until("both count", || {
-        report("node-1") > 5 && report("node-2") > 5
+        NODES.iter().all(|node| {
+            let report = scene.report("t", node).unwrap_or_default();
+            report["status"]["events"]["delivered"].as_u64() > Some(5)
+        })
     });
-    for daemon in ["kubelet-node-2", "containerd-node-2"] {
-        scene.cluster().kill_daemon(daemon).unwrap();
-    }
-    let minutes = Duration::from_secs(120);
-    scene.within(minutes, "it is stale", || {
+}
+
+/// How long the cluster takes to see that a kubelet is gone.
+const UNSEEN: Duration = Duration::from_secs(120);
+
+/// The kubelet ends, and the node is removed: its agent, which lives, does not tell again what is
+/// summed up. The kubelet comes back, and with it the node and an agent.
+pub fn a_node_is_removed(scene: &Scene) {
+    both_count(scene);
+    scene.cluster().kill_daemon("kubelet-node-2").unwrap();
+    scene.within(UNSEEN, "it is stale", || {
+        scene.status("t")["nodes"]["stale"] == 1
+    });
+    let before = scene.echoed("t", "node-2").len();
+    scene.until("its agent lives", || {
+        scene.echoed("t", "node-2").len() > before
+    });
+    scene.kubectl(&["delete", "node", "node-2"]).unwrap();
+    scene.until("its report is gone", || {
+        scene.report("t", "node-2").is_none()
+    });
+    scene.never(Duration::from_secs(15), "it is counted twice", || {
+        let counted = delivered(scene);
+        let logged = scene.logged("t").len() as u64;
+        scene.report("t", "node-2").is_some() || counted > logged
+    });
+    // What the agent wrote last counts too.
+    let of_node = |node: &str| {
+        let logged = scene.logged("t");
+        logged.iter().filter(|event| event["node"] == node).count() as u64
+    };
+    let report = scene.report("t", "node-1").unwrap();
+    let first = report["status"]["events"]["delivered"].as_u64().unwrap();
+    scene.until("all of it counts", || {
+        delivered(scene) >= first + of_node("node-2")
+    });
+
+    scene.cluster().start_daemon("kubelet-node-2").unwrap();
+    scene.within(2 * UNSEEN, "the node is back", || {
+        scene.status("t")["nodes"] == json!({"desired": 2, "ready": 2, "stale": 0, "failed": 0})
+    });
+}
+
+/// Everything on a node ends at once. It holds up no deletion, and it is stale. It is removed:
+/// what it told stays.
+pub fn a_node_is_lost(scene: &Scene) {
+    both_count(scene);
+    scene.accepted("short", "");
+    let reports_of = |trace: &str| {
+        let mut reports = scene.list("tracereports");
+        reports.retain(|report| report["spec"]["traceRef"]["name"] == *trace);
+        reports.len()
+    };
+    scene.until("both report on it", || reports_of("short") == 2);
+    scene.cluster().kill_node("node-2").unwrap();
+
+    let lateness = Lateness::watch();
+    let deleted = Instant::now();
+    scene.kubectl(&["delete", "trace", "short"]).unwrap();
+    let allowed = |seconds| Duration::from_secs(seconds) + lateness.allowance();
+    std::thread::sleep(allowed(2).saturating_sub(deleted.elapsed()));
+    let stopped = scene.logged("short").len();
+    scene.until("its reports go", || reports_of("short") == 0);
+    let took = deleted.elapsed();
+    assert!(took < allowed(10), "its reports went after {took:?}");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(scene.logged("short").len(), stopped, "it goes on after 2 s");
+
+    scene.within(UNSEEN, "it is stale", || {
         let nodes = scene.status("t")["nodes"].clone();
         nodes["stale"] == 1 && nodes["ready"] == 1
-    });
-    // A dead node holds up no deletion of a trace.
-    // It is not ready as long as a node is missing; the others trace.
-    scene.trace("short", "");
-    scene.until("the other node traces", || {
-        !scene.echoed("short", "node-1").is_empty()
-    });
-    scene
-        .kubectl(&["delete", "trace", "short", "--timeout=10s"])
-        .unwrap();
-    scene.within(Duration::from_secs(10), "its reports go", || {
-        scene
-            .list("tracereports")
-            .iter()
-            .all(|report| report["spec"]["traceRef"]["name"] == "t")
     });
     let before = delivered(scene);
     scene.kubectl(&["delete", "node", "node-2"]).unwrap();
