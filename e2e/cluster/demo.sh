@@ -9,8 +9,14 @@ here=$(dirname "$(realpath "$0")")
 on=$folder/enter
 
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+# Runs a command, and shows it as one would type it.
 run() {
-  printf '$ %s\n' "$*"
+  local word typed=
+  for word; do
+    [[ $word =~ ^[[:alnum:]_./:=,@%+-]+$ ]] || word="'$word'"
+    typed+=" $word"
+  done
+  printf '$%s\n' "$typed"
   "$on" "$@"
 }
 # Waits for what a person would look for again and again.
