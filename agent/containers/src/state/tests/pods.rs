@@ -75,6 +75,11 @@ fn unconfirmed() -> (String, Option<String>, bool) {
     ("shop/cart-0".into(), None, false)
 }
 
+/// Nobody to be believed names a pod.
+fn in_none() -> (String, Option<String>, bool) {
+    ("/".into(), None, false)
+}
+
 /// With somebody who will tell of pods.
 fn play_with_pods(scenario: &str, steps: Vec<(Input, &[&str])>) -> State {
     play_on(State::new("/", true), scenario, steps)
@@ -351,11 +356,15 @@ fn only_the_pod_that_is_meant_confirms() {
     let victim = || vec![pod(UID, "shop", "cart-0", "cart")];
     let mut labelled = docker(&a, "web", None);
     labelled.facts.pod = of_pod(UID, &a, false).facts.pod;
-    for path in [format!("/docker/{a}"), in_pod(OTHER, &a)] {
-        assert_eq!(nobodys(victim(), labelled.clone(), &path), unconfirmed());
+    for (path, forged_tells) in [
+        (format!("/docker/{a}"), unconfirmed()),
+        (in_pod(OTHER, &a), in_none()),
+    ] {
+        assert_eq!(nobodys(victim(), labelled.clone(), &path), in_none());
         let mut forged = of_pod(UID, &a, false);
         forged.facts.cgroup_path = Some(path.clone());
-        assert_eq!(nobodys(victim(), forged, &path), unconfirmed());
+        forged.facts.name = Some("web".into());
+        assert_eq!(nobodys(victim(), forged, &path), forged_tells);
     }
     let nameless = of_pod("", &a, false);
     let path = nameless.facts.cgroup_path.clone().unwrap();
