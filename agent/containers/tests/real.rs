@@ -292,6 +292,31 @@ async fn runcs_containers_are_seen_through_fanotify() {
     removed(&mut changes, "plain").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runc_that_is_replaced_is_seen_as_before() {
+    let runc = Arc::new(Runc::start_with_own_program().unwrap());
+    let collection = ContainerCollection::builder()
+        .runc(RuncOptions {
+            binaries: vec![runc.program().to_owned()],
+        })
+        .start()
+        .await
+        .unwrap();
+    let mut changes = collection.subscribe();
+    for name in ["before", "after", "long-after"] {
+        let daemon = runc.clone();
+        blocking(move || daemon.run_detached(name, &[], &["sleep", "1000"]).unwrap()).await;
+        let container = added(&mut changes, name).await;
+        assert_eq!(container.pid, Some(runc.container_pid(name).unwrap()));
+        assert_eq!(container.origins.container, Some(Source::RuncFanotify));
+        runc.replace_program().unwrap();
+    }
+    for name in ["before", "after", "long-after"] {
+        runc.rm(name).unwrap();
+        removed(&mut changes, name).await;
+    }
+}
+
 /// True for a container of the daemon whose containers' cgroups are below `parent`: others may
 /// run on this host.
 fn is_below(container: &Container, parent: &str) -> bool {
