@@ -41,7 +41,7 @@ test: setup ## All tests, on this kernel, with real container runtimes and a rea
 test-cgroup-v2: setup ## The tests with real containers where only cgroup v2 is mounted (as root; after test on v1)
 	cargo build --locked --package traceherd-agent --package traceherd-operator
 	env '$(runner_variable)=$(sudo) $(CURDIR)/e2e/on-cgroup-v2.sh' $(debug_programs) cargo test --locked \
-		--test real --test ends --test collection --test filter --test short_containers -- --skip without_memory
+		--test real --test runc --test ends --test collection --test filter --test short_containers -- --skip without_memory
 
 test-unit: setup ## The tests that need neither root nor a container runtime
 	cargo test --locked --lib --bins

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use traceherd_containers::{
     Builder, CgroupChange, CgroupFeed, CgroupId, Change, Container, ContainerCollection, Hierarchy,
-    RuncOptions, Runtime, Source, Subscription,
+    Runtime, Source, Subscription,
 };
-use traceherd_e2e::{Containerd, Docker, Lateness, Runc, Runtimes};
+use traceherd_e2e::{Containerd, Docker, Lateness};
 
 const SOON: Duration = Duration::from_secs(10);
 const BOUND: Duration = Duration::from_millis(100);
@@ -264,58 +264,6 @@ async fn containerds_containers_come_and_go() {
     let late = told.saturating_duration_since(ended.join().unwrap());
     kill.join().unwrap();
     assert!(late < BOUND + machine.allowance(), "{late:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn runcs_containers_are_seen_through_fanotify() {
-    let runc = Arc::new(Runc::start().unwrap());
-    let program = Runtimes::get().unwrap().folder().join("bin/runc");
-    let collection = ContainerCollection::builder()
-        .runc(RuncOptions {
-            binaries: vec![program],
-        })
-        .start()
-        .await
-        .unwrap();
-    let mut changes = collection.subscribe();
-    let daemon = runc.clone();
-    blocking(move || {
-        daemon
-            .run_detached("plain", &[], &["sleep", "1000"])
-            .unwrap()
-    })
-    .await;
-    let plain = added(&mut changes, "plain").await;
-    let pid = runc.container_pid("plain").unwrap();
-    assert_eq!((plain.pid, plain.runtime), (Some(pid), Some(Runtime::Runc)));
-    assert_eq!(plain.origins.container, Some(Source::RuncFanotify));
-    runc.rm("plain").unwrap();
-    removed(&mut changes, "plain").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_runc_that_is_replaced_is_seen_as_before() {
-    let runc = Arc::new(Runc::start_with_own_program().unwrap());
-    let collection = ContainerCollection::builder()
-        .runc(RuncOptions {
-            binaries: vec![runc.program().to_owned()],
-        })
-        .start()
-        .await
-        .unwrap();
-    let mut changes = collection.subscribe();
-    for name in ["before", "after", "long-after"] {
-        let daemon = runc.clone();
-        blocking(move || daemon.run_detached(name, &[], &["sleep", "1000"]).unwrap()).await;
-        let container = added(&mut changes, name).await;
-        assert_eq!(container.pid, Some(runc.container_pid(name).unwrap()));
-        assert_eq!(container.origins.container, Some(Source::RuncFanotify));
-        runc.replace_program().unwrap();
-    }
-    for name in ["before", "after", "long-after"] {
-        runc.rm(name).unwrap();
-        removed(&mut changes, name).await;
-    }
 }
 
 /// True for a container of the daemon whose containers' cgroups are below `parent`: others may

@@ -1,7 +1,6 @@
 //! A container makes namespaces or cgroups without number, while another one is traced.
 
 use std::env;
-use std::thread;
 
 use traceherd_e2e::{Traceherd, kernel, process};
 
@@ -65,18 +64,16 @@ fn another_is_traced_exactly(stage: &Stage, batches: &[String]) {
 
     let before = Memory::of(&traceherd);
     let mut most = before;
-    let executed = thread::scope(|scope| {
-        let script = "i=0; while [ ! -e /tmp/end ]; do /bin/echo n$i; i=$((i + 1)); done; echo =$i";
-        let quiets = scope.spawn(move || stage.script(quiet, script));
-        for batch in batches {
-            stage.script(storm, batch);
-            most = most.max(Memory::of(&traceherd));
-        }
-        stage.script(quiet, ">/tmp/end");
-        quiets.join().unwrap()
-    });
-    let executed = executed.trim().rsplit('=').next().unwrap().parse();
-    let executed: usize = executed.unwrap();
+    let script = "i=0; while [ ! -e /tmp/end ]; do /bin/echo n$i; i=$((i + 1)); done; \
+        echo $i >/tmp/executed";
+    let detached = ["exec", "--detach", quiet, "sh", "-c", script];
+    stage.docker.docker(&detached).unwrap();
+    for batch in batches {
+        stage.script(storm, batch);
+        most = most.max(Memory::of(&traceherd));
+    }
+    let end = ">/tmp/end; while [ ! -s /tmp/executed ]; do sleep 0.1; done; cat /tmp/executed";
+    let executed: usize = stage.script(quiet, end).trim().parse().unwrap();
     stage.docker.exec(quiet, &["/bin/echo", "end"]).unwrap();
     wait_for(&traceherd, &["end"]);
     most = most.max(Memory::of(&traceherd));

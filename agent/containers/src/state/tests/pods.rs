@@ -75,11 +75,6 @@ fn unconfirmed() -> (String, Option<String>, bool) {
     ("shop/cart-0".into(), None, false)
 }
 
-/// Nobody to be believed names a pod.
-fn in_none() -> (String, Option<String>, bool) {
-    ("/".into(), None, false)
-}
-
 /// With somebody who will tell of pods.
 fn play_with_pods(scenario: &str, steps: Vec<(Input, &[&str])>) -> State {
     play_on(State::new("/", true), scenario, steps)
@@ -341,7 +336,6 @@ fn only_the_pod_that_is_meant_confirms() {
         told_after(with_real, web(UID)),
         told_by_api("shop/cart-0", "real")
     );
-
     let nobodys = |pods: Vec<PodFacts>, word: Evidence, path: &str| {
         let steps: Vec<(Input, &[&str])> = vec![
             (Input::PodsListed(pods), &[]),
@@ -356,14 +350,12 @@ fn only_the_pod_that_is_meant_confirms() {
     let victim = || vec![pod(UID, "shop", "cart-0", "cart")];
     let mut labelled = docker(&a, "web", None);
     labelled.facts.pod = of_pod(UID, &a, false).facts.pod;
-    for (path, forged_tells) in [
-        (format!("/docker/{a}"), unconfirmed()),
-        (in_pod(OTHER, &a), in_none()),
-    ] {
-        assert_eq!(nobodys(victim(), labelled.clone(), &path), in_none());
+    let none = ("/".to_owned(), None, false);
+    let plain = (format!("/docker/{a}"), unconfirmed());
+    for (path, forged_tells) in [plain, (in_pod(OTHER, &a), none.clone())] {
+        assert_eq!(nobodys(victim(), labelled.clone(), &path), none);
         let mut forged = of_pod(UID, &a, false);
-        forged.facts.cgroup_path = Some(path.clone());
-        forged.facts.name = Some("web".into());
+        (forged.facts.cgroup_path, forged.facts.name) = (Some(path.clone()), Some("web".into()));
         assert_eq!(nobodys(victim(), forged, &path), forged_tells);
     }
     let nameless = of_pod("", &a, false);
