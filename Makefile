@@ -2,11 +2,11 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit test-two-nodes lint bench demo cluster cluster-down fmt doc clean
+.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes lint bench demo cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
-ifneq ($(shell id -u),0)
 runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
+ifneq ($(shell id -u),0)
 sudo = sudo -E env PATH=$(PATH)
 as_root = env '$(runner_variable)=$(sudo)'
 endif
@@ -19,7 +19,7 @@ debug_programs = TRACEHERD=$(target)/debug/traceherd TRACEHERD_OPERATOR=$(target
 release_programs = $(target)/release/traceherd $(target)/release/traceherd-operator
 
 help: ## Lists these targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
 run: build ## Shows what the host and every container execute, until Ctrl-C (without a terminal: RUN_SECONDS, default 15)
 	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin demo
@@ -35,6 +35,13 @@ test: setup ## All tests, on this kernel, with real container runtimes and a rea
 	@e2e/cluster/install.sh >/dev/null
 	cargo build --locked --package traceherd-agent --package traceherd-operator
 	$(debug_programs) $(as_root) cargo test --locked
+	@[ -e /sys/fs/cgroup/cgroup.procs ] || $(MAKE) --no-print-directory test-cgroup-v2
+
+# Those of a memory limit need a controller that is bound to v1 where v1 is mounted.
+test-cgroup-v2: setup ## The tests with real containers where only cgroup v2 is mounted (as root; after test on v1)
+	cargo build --locked --package traceherd-agent --package traceherd-operator
+	env '$(runner_variable)=$(sudo) $(CURDIR)/e2e/on-cgroup-v2.sh' $(debug_programs) cargo test --locked \
+		--test real --test runc --test ends --test collection --test filter --test short_containers -- --skip without_memory
 
 test-unit: setup ## The tests that need neither root nor a container runtime
 	cargo test --locked --lib --bins

@@ -24,13 +24,13 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Where container runtimes listen.
+    /// Where containers are found.
     #[command(flatten)]
     pub runtimes: Runtimes,
 }
 
-/// Where container runtimes listen. A runtime that is not there, or goes away, is looked for
-/// again and again.
+/// Where containers are found. A runtime that is not there, or goes away, is looked for again and
+/// again.
 #[derive(Debug, Args)]
 pub struct Runtimes {
     /// docker's socket, if not /run/docker.sock.
@@ -39,6 +39,16 @@ pub struct Runtimes {
     /// containerd's socket, if not /run/containerd/containerd.sock.
     #[arg(help_heading = "Container runtimes", long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub containerd_socket: Option<PathBuf>,
+    /// The cgroup below which this node's processes and containers are. Another than / where nodes
+    /// share one kernel, as in kind.
+    #[arg(
+        help_heading = "Container runtimes",
+        long,
+        global = true,
+        value_name = "CGROUP",
+        default_value = "/"
+    )]
+    pub cgroup_root: String,
 }
 
 /// What to do.
@@ -183,10 +193,6 @@ pub struct AgentArgs {
     /// Traceherd's own namespace: where reports about ClusterTraces go.
     #[arg(help_heading = PLACE, long, env = "POD_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub namespace: String,
-    /// The cgroup below which this node's containers are. Another than / where nodes share one
-    /// kernel, as in kind.
-    #[arg(help_heading = PLACE, long, value_name = "CGROUP", default_value = "/")]
-    pub cgroup_root: String,
     /// Where /livez, /readyz and /metrics are served.
     #[arg(help_heading = PLACE, long, value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
     pub address: SocketAddr,

@@ -88,11 +88,7 @@ async fn run(args: AgentArgs, runtimes: &Runtimes) -> anyhow::Result<()> {
     http::serve(args.address, served).await?;
 
     let containers = tokio::select! {
-        started = sources::collection(runtimes)
-            .kernel()
-            .pods()
-            .cgroup_root(&args.cgroup_root)
-            .start() => started?,
+        started = sources::collection(runtimes).kernel().pods().start() => started?,
         () = signals.asked_to_end() => return Ok(()),
     };
     let config = Config {

@@ -17,6 +17,7 @@ pub fn collection(runtimes: &Runtimes) -> Builder {
         .docker(socket(runtimes.docker_socket.as_deref(), DOCKER))
         .containerd(socket(runtimes.containerd_socket.as_deref(), CONTAINERD))
         .procfs()
+        .cgroup_root(&runtimes.cgroup_root)
 }
 
 /// The socket that was given, or the usual one. Only who names one expects it to be there.

@@ -1,4 +1,6 @@
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{BUSYBOX, Error, container_cli, daemon::Daemon, home::Home, runtimes::Runtimes};
 
@@ -9,7 +11,7 @@ use crate::{BUSYBOX, Error, container_cli, daemon::Daemon, home::Home, runtimes:
 /// place for all containerds of the host.
 #[derive(Debug)]
 pub struct Containerd {
-    daemon: Daemon,
+    daemon: Mutex<Daemon>,
     runtimes: Runtimes,
     socket: PathBuf,
     home: Home,
@@ -25,9 +27,8 @@ impl Containerd {
         let home = Home::new()?;
         let folder = home.folder();
         let socket = folder.join("containerd.sock");
-        let config = home.write("config.toml", &config(folder, &socket))?;
-        let mut command = runtimes.command("containerd");
-        command.arg("--config").arg(config);
+        home.write("config.toml", &config(folder, &socket))?;
+        let command = command(&runtimes, &home);
         let daemon = Daemon::start(
             "containerd",
             command,
@@ -35,7 +36,7 @@ impl Containerd {
             &socket,
         )?;
         let containerd = Self {
-            daemon,
+            daemon: Mutex::new(daemon),
             runtimes,
             socket,
             home,
@@ -72,7 +73,17 @@ impl Containerd {
     /// The daemon's process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.daemon.pid()
+        let daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        daemon.pid()
+    }
+
+    /// Ends the daemon and starts it again; its containers go on meanwhile.
+    ///
+    /// # Errors
+    /// When it does not end, or is not ready again, with its log.
+    pub fn restart_daemon(&self) -> Result<(), Error> {
+        let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        daemon.restart(command(&self.runtimes, &self.home))
     }
 
     /// `ctr` with any arguments; returns its stdout.
@@ -218,6 +229,13 @@ impl Containerd {
     pub fn unpause(&self, name: &str) -> Result<(), Error> {
         self.ctr(&["tasks", "resume", name]).map(drop)
     }
+}
+
+fn command(runtimes: &Runtimes, home: &Home) -> Command {
+    let mut command = runtimes.command("containerd");
+    let config = home.folder().join("config.toml");
+    command.arg("--config").arg(config);
+    command
 }
 
 fn next_number() -> u32 {

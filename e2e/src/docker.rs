@@ -1,4 +1,6 @@
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{Error, container_cli, daemon::Daemon, home::Home, runtimes::Runtimes};
 
@@ -7,7 +9,7 @@ use crate::{Error, container_cli, daemon::Daemon, home::Home, runtimes::Runtimes
 /// Containers have no network unless asked for (`--network host`), and are known by their names.
 #[derive(Debug)]
 pub struct Docker {
-    daemon: Daemon,
+    daemon: Mutex<Daemon>,
     runtimes: Runtimes,
     socket: PathBuf,
     home: Home,
@@ -23,24 +25,12 @@ impl Docker {
         let home = Home::new()?;
         let folder = home.folder();
         let socket = folder.join("docker.sock");
-        home.write("daemon.json", "{}")?;
-        let mut command = runtimes.command("dockerd");
-        command
-            .arg("--host")
-            .arg(format!("unix://{}", socket.display()))
-            .arg("--config-file")
-            .arg(folder.join("daemon.json"))
-            .arg("--data-root")
-            .arg(folder.join("data"))
-            .arg("--exec-root")
-            .arg(folder.join("exec"))
-            .arg("--pidfile")
-            .arg(folder.join("docker.pid"))
-            .arg(format!("--cgroup-parent=/{}", home.name()))
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
+        // Its containers outlive it.
+        home.write("daemon.json", r#"{"live-restore": true}"#)?;
+        let command = command(&runtimes, &home, &socket);
         let daemon = Daemon::start("dockerd", command, &folder.join("dockerd.log"), &socket)?;
         let docker = Self {
-            daemon,
+            daemon: Mutex::new(daemon),
             runtimes,
             socket,
             home,
@@ -59,7 +49,17 @@ impl Docker {
     /// The daemon's process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.daemon.pid()
+        let daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        daemon.pid()
+    }
+
+    /// Ends the daemon and starts it again; its containers go on meanwhile.
+    ///
+    /// # Errors
+    /// When it does not end, or is not ready again, with its log.
+    pub fn restart_daemon(&self) -> Result<(), Error> {
+        let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        daemon.restart(command(&self.runtimes, &self.home, &self.socket))
     }
 
     /// The cgroup that all containers are in, relative to a hierarchy's root.
@@ -213,4 +213,23 @@ impl Docker {
     pub fn unpause(&self, name: &str) -> Result<(), Error> {
         self.docker(&["unpause", name]).map(drop)
     }
+}
+
+fn command(runtimes: &Runtimes, home: &Home, socket: &Path) -> Command {
+    let folder = home.folder();
+    let mut command = runtimes.command("dockerd");
+    command
+        .arg("--host")
+        .arg(format!("unix://{}", socket.display()))
+        .arg("--config-file")
+        .arg(folder.join("daemon.json"))
+        .arg("--data-root")
+        .arg(folder.join("data"))
+        .arg("--exec-root")
+        .arg(folder.join("exec"))
+        .arg("--pidfile")
+        .arg(folder.join("docker.pid"))
+        .arg(format!("--cgroup-parent=/{}", home.name()))
+        .args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
+    command
 }

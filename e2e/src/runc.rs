@@ -1,4 +1,6 @@
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::{Error, container_cli, home::Home, runtimes::Runtimes};
 #[derive(Debug)]
 pub struct Runc {
     runtimes: Runtimes,
+    program: PathBuf,
     root: PathBuf,
     home: Home,
 }
@@ -22,10 +25,46 @@ impl Runc {
         let home = Home::new()?;
         let root = home.make_folder("runc")?;
         Ok(Self {
+            program: runtimes.folder().join("bin/runc"),
             runtimes,
             root,
             home,
         })
+    }
+
+    /// As [`Self::start`], with a copy of the program that [`Self::replace_program`] may replace.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with_own_program() -> Result<Self, Error> {
+        let runc = Self::start()?;
+        let program = runc.home.make_folder("bin")?.join("runc");
+        let runc = Self { program, ..runc };
+        runc.replace_program()?;
+        Ok(runc)
+    }
+
+    /// The program that makes the containers.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Puts another file, with the same in it, in the program's place, as a package manager does:
+    /// by a rename. Only of a program of its own.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn replace_program(&self) -> Result<(), Error> {
+        let new = self.program.with_extension("new");
+        let copied = fs::copy(self.runtimes.folder().join("bin/runc"), &new);
+        copied
+            .and_then(|_| fs::rename(&new, &self.program))
+            .map_err(|source| Error::File {
+                action: "replace",
+                path: self.program.clone(),
+                source,
+            })
     }
 
     /// Where runc keeps its state (`runc --root`).
@@ -60,8 +99,7 @@ impl Runc {
         command: &[&str],
     ) -> Result<(), Error> {
         let bundle = self.bundle(name, command, annotations)?;
-        let mut command = self.runtimes.command("runc");
-        command.arg("--root").arg(&self.root);
+        let mut command = self.command();
         command.args(["run", "--detach", "--bundle", &bundle, name]);
         container_cli::run_logged(command, &self.home.folder().join(format!("{name}.log")))
     }
@@ -105,9 +143,15 @@ impl Runc {
     /// # Errors
     /// When it exits with another status than 0, or takes over two minutes.
     pub fn runc(&self, args: &[&str]) -> Result<String, Error> {
-        let mut command = self.runtimes.command("runc");
-        command.arg("--root").arg(&self.root).args(args);
+        let mut command = self.command();
+        command.args(args);
         container_cli::run(command)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.runtimes.command(&self.program);
+        command.arg("--root").arg(&self.root);
+        command
     }
 
     /// Writes the bundle of a container and returns its folder.

@@ -48,9 +48,10 @@ impl Runtimes {
         })
     }
 
-    /// A program of theirs (`docker`, `ctr`, `runc`, `busybox`), with the environment it needs.
+    /// A program of theirs (`docker`, `ctr`, `runc`, `busybox`), or a copy of one by its absolute
+    /// path, with the environment it needs.
     #[must_use]
-    pub fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(self.folder.join("bin").join(program));
         let path = std::env::var("PATH").unwrap_or_default();
         command

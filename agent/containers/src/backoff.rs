@@ -14,6 +14,7 @@ const GOOD: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     last: Option<Duration>,
+    told: bool,
 }
 
 impl Backoff {
@@ -27,6 +28,13 @@ impl Backoff {
         let next = self.last.map_or(FIRST, |last| last * 2).min(most);
         self.last = Some(next);
         next
+    }
+
+    /// Whether a failure is to be told: the first is, and the end of a connection that was of any
+    /// use or lasted; but not again and again where each fails at once.
+    pub(crate) fn is_news(&mut self, of_use: bool, connected: bool, lasted: Duration) -> bool {
+        let first = !std::mem::replace(&mut self.told, true);
+        first || of_use || connected && lasted >= GOOD
     }
 }
 
@@ -50,6 +58,27 @@ mod tests {
             waits(false),
             [250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]
         );
+    }
+
+    #[test]
+    fn a_failure_is_told_once_until_a_connection_was_good() {
+        let mut backoff = Backoff::default();
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(60));
+        let table = [
+            // It is not there, does not answer, answers nonsense.
+            (false, false, short, true),
+            (false, false, short, false),
+            (false, false, long, false),
+            (false, true, short, false),
+            (true, true, short, true),
+            (false, false, short, false),
+            (false, true, long, true),
+            (false, true, short, false),
+        ];
+        for (of_use, connected, lasted, told) in table {
+            let news = backoff.is_news(of_use, connected, lasted);
+            assert_eq!(news, told, "{of_use} {connected} {lasted:?}");
+        }
     }
 
     #[test]

@@ -9,10 +9,8 @@
 use crate::container::{Pod, Runtime};
 use crate::evidence::Evidence;
 use crate::facts::{Facts, Source};
+use crate::oci::CRI_NAMESPACE;
 use crate::shape::below;
-
-/// containerd's namespace for what its CRI plugin runs.
-const CRI_NAMESPACE: &str = "k8s.io";
 
 /// The pod that the evidence names credibly, for the container whose cgroup is at `path`; its uid
 /// is never empty. `None` also where credible words contradict each other.
@@ -29,6 +27,20 @@ pub(crate) fn claim<'e>(root: &str, path: &str, all: &'e [Evidence]) -> Option<&
         }
     }
     found
+}
+
+/// The pod that is told for a container until somebody confirms it: not what an image's labels or
+/// a user of docker could have written, and not against the cgroup.
+pub(crate) fn told<'f>(root: &str, path: Option<&str>, facts: &'f Facts) -> Option<&'f Pod> {
+    let pod = facts.pod.as_ref()?;
+    let standing = stands(root, path.unwrap_or_default(), &pod.uid);
+    let told = match facts.runtime {
+        _ if standing == Standing::Elsewhere => false,
+        Some(Runtime::Docker | Runtime::Podman) => standing == Standing::InPod,
+        Some(Runtime::Containerd) => facts.runtime_namespace.as_deref() == Some(CRI_NAMESPACE),
+        Some(Runtime::Crio | Runtime::Runc) | None => true,
+    };
+    told.then_some(pod)
 }
 
 fn credible<'f>(root: &str, path: &str, facts: &'f Facts) -> Option<&'f Pod> {

@@ -101,15 +101,14 @@ impl Containerd {
     /// Tells what containerd knows until the receiver is gone; reconnects for ever.
     pub(crate) async fn run(self: Arc<Self>, events: mpsc::Sender<SourceEvent>) {
         let mut backoff = Backoff::default();
-        let mut down = false;
         while !events.is_closed() {
-            let since = Instant::now();
-            let Err(error) = self.session(&events).await else {
+            let (since, mut of_use) = (Instant::now(), false);
+            let Err(error) = self.session(&events, &mut of_use).await else {
                 return;
             };
             let was_up = locked(&self.connection).take().is_some();
-            if was_up || !down {
-                down = true;
+            let lasted = since.elapsed();
+            if backoff.is_news(of_use, was_up, lasted) {
                 let event = SourceEvent::Down {
                     source: Source::Containerd,
                     reason: reason(&error),
@@ -119,7 +118,7 @@ impl Containerd {
                     return;
                 }
             }
-            sleep(backoff.next(since.elapsed(), error.is_absence())).await;
+            sleep(backoff.next(lasted, error.is_absence())).await;
         }
     }
 
@@ -161,8 +160,12 @@ impl Containerd {
         }
     }
 
-    /// One connection's life. `Ok` when the receiver is gone.
-    async fn session(&self, told: &mpsc::Sender<SourceEvent>) -> Result<(), ContainerdError> {
+    /// One connection's life, `of_use` once an event has come. `Ok` when the receiver is gone.
+    async fn session(
+        &self,
+        told: &mpsc::Sender<SourceEvent>,
+        of_use: &mut bool,
+    ) -> Result<(), ContainerdError> {
         let source = Source::Containerd;
         let calls = Calls::connect(self.socket.clone()).await?;
         // Ends with this session. Subscribed before the list.
@@ -196,6 +199,7 @@ impl Containerd {
                 .unwrap_or(Ok(None))
                 .map_err(|status| calls.failed("its events", status))?
                 .ok_or_else(|| ContainerdError::Ended(self.socket.clone()))?;
+            *of_use = true;
             if let Some(event) = answers::of_event(&envelope)
                 && let Some(event) = self.source_event(&calls, envelope.namespace, event).await
                 && told.send(event).await.is_err()

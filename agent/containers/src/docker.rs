@@ -62,15 +62,14 @@ impl Docker {
     /// Tells what docker knows until the receiver is gone; reconnects for ever.
     pub(crate) async fn run(self: Arc<Self>, events: mpsc::Sender<SourceEvent>) {
         let mut backoff = Backoff::default();
-        let mut down = false;
         while !events.is_closed() {
-            let since = Instant::now();
-            let Err(error) = self.session(&events).await else {
+            let (since, mut of_use) = (Instant::now(), false);
+            let Err(error) = self.session(&events, &mut of_use).await else {
                 return;
             };
             let was_up = self.connected.swap(false, Ordering::Relaxed);
-            if was_up || !down {
-                down = true;
+            let lasted = since.elapsed();
+            if backoff.is_news(of_use, was_up, lasted) {
                 let event = SourceEvent::Down {
                     source: Source::Docker,
                     reason: crate::facts::reason(&error),
@@ -80,7 +79,7 @@ impl Docker {
                     return;
                 }
             }
-            sleep(backoff.next(since.elapsed(), error.is_absence())).await;
+            sleep(backoff.next(lasted, error.is_absence())).await;
         }
     }
 
@@ -122,10 +121,11 @@ impl Docker {
         }))
     }
 
-    /// One connection's life. `Ok` when the receiver is gone.
+    /// One connection's life, `of_use` once an event has come. `Ok` when the receiver is gone.
     async fn session(
         self: &Arc<Self>,
         told: &mpsc::Sender<SourceEvent>,
+        of_use: &mut bool,
     ) -> Result<(), DockerError> {
         let client = self.client()?;
         let version = self.ask("its version", LIST, client.version()).await?;
@@ -161,6 +161,7 @@ impl Docker {
                 .unwrap_or(Ok(None))
                 .map_err(|error| self.failed("its events", error))?
                 .ok_or_else(|| DockerError::Ended(self.socket.clone()))?;
+            *of_use = true;
             let Some(event) = answers::of_event(event, self.runtime()) else {
                 continue;
             };

@@ -1,6 +1,7 @@
 //! From what the sources say of one container to the container.
 
 use crate::cgroup::Cgroup;
+use crate::claim::told;
 use crate::container::{Container, Pod, Runtime};
 use crate::facts::{Facts, Source};
 use crate::origins::Origins;
@@ -30,10 +31,10 @@ const AUTHORITY: [Source; 7] = [
 
 /// True when nobody can know a better name than this source has told.
 pub(crate) fn names_finally(facts: &Facts) -> bool {
-    let in_pod = facts
-        .pod
-        .as_ref()
-        .is_some_and(|pod| pod.container.is_some());
+    // docker's and podman's users may write of pods what they like.
+    let of_users = matches!(facts.runtime, Some(Runtime::Docker | Runtime::Podman));
+    let names_pod = |pod: &Pod| pod.container.is_some();
+    let in_pod = !of_users && facts.pod.as_ref().is_some_and(names_pod);
     let own = match facts.origin {
         Source::Docker => facts.name.is_some(),
         Source::Containerd => facts.name.is_some() && facts.runtime != Some(Runtime::Docker),
@@ -87,17 +88,22 @@ fn complete(new: Facts, old: &Facts) -> Facts {
     }
 }
 
-/// The container that the evidence (in order of authority, as [`add`] keeps it) describes.
-/// With no evidence the cgroup's path alone speaks.
-pub(crate) fn merge(cgroup: Option<&Cgroup>, all: &[Evidence]) -> Container {
+/// The container that the evidence (in order of authority, as [`add`] keeps it) describes, on the
+/// node whose own cgroup is at `root`. With no evidence the cgroup's path alone speaks.
+pub(crate) fn merge(root: &str, cgroup: Option<&Cgroup>, all: &[Evidence]) -> Container {
+    let path = cgroup.map(|cgroup| cgroup.path.as_str());
+    let pods: Vec<_> = all
+        .iter()
+        .filter_map(|evidence| Some((told(root, path, &evidence.facts)?, evidence.facts.origin)))
+        .collect();
     let shape = cgroup.and_then(|cgroup| shape(&cgroup.path));
     let leaf = || cgroup.map(|cgroup| crate::shape::candidate_id(&cgroup.path));
     let first = all.first().map(|evidence| &evidence.facts);
 
     let id = first.map(|facts| facts.id.clone()).or_else(leaf);
-    let name = all
+    let name = pods
         .iter()
-        .find_map(pod_name)
+        .find_map(|(pod, source)| Some((pod.container.clone()?, *source)))
         .or_else(|| all.iter().find_map(own_name));
     let runtime = runtime(all).or_else(|| Some((shape.as_ref()?.runtime?, Source::Cgroup)));
     let process = all.iter().find_map(|evidence| {
@@ -111,7 +117,7 @@ pub(crate) fn merge(cgroup: Option<&Cgroup>, all: &[Evidence]) -> Container {
         (!facts.labels.is_empty()).then(|| facts.labels.clone())
     });
     let runtime_namespace = pick(all, |facts| facts.runtime_namespace.clone());
-    let pod = pod(all);
+    let pod = pod(&pods);
 
     let origins = Origins {
         container: Some(first.map_or(Source::Cgroup, |facts| facts.origin)),
@@ -173,11 +179,6 @@ fn origin<T>(told: &Told<T>) -> Option<Source> {
     told.as_ref().map(|(_, source)| *source)
 }
 
-fn pod_name(evidence: &Evidence) -> Told<String> {
-    let pod = evidence.facts.pod.as_ref()?;
-    Some((pod.container.clone()?, evidence.facts.origin))
-}
-
 /// Only docker knows the names of docker's containers; below it they have none.
 fn own_name(evidence: &Evidence) -> Told<String> {
     let facts = &evidence.facts;
@@ -195,7 +196,7 @@ fn runtime(all: &[Evidence]) -> Told<Runtime> {
 }
 
 /// The most complete word on the pod.
-fn pod(all: &[Evidence]) -> Told<Pod> {
+fn pod(all: &[(&Pod, Source)]) -> Told<Pod> {
     let known = |pod: &Pod| {
         [
             !pod.uid.is_empty(),
@@ -207,19 +208,13 @@ fn pod(all: &[Evidence]) -> Told<Pod> {
         .filter(|known| *known)
         .count()
     };
-    let mut best: Told<Pod> = None;
-    for evidence in all {
-        let Some(pod) = &evidence.facts.pod else {
-            continue;
-        };
-        if best
-            .as_ref()
-            .is_none_or(|(best, _)| known(pod) > known(best))
-        {
-            best = Some((pod.clone(), evidence.facts.origin));
+    let mut best: Option<(&Pod, Source)> = None;
+    for (pod, source) in all {
+        if best.is_none_or(|(best, _)| known(pod) > known(best)) {
+            best = Some((pod, *source));
         }
     }
-    best
+    best.map(|(pod, source)| (pod.clone(), source))
 }
 
 #[cfg(test)]
@@ -246,7 +241,7 @@ mod tests {
                 },
             );
         }
-        merge(None, &evidence)
+        merge("/", None, &evidence)
     }
 
     #[test]
@@ -283,6 +278,47 @@ mod tests {
             let container = merged(&all);
             assert_eq!(container.name.as_deref(), name, "{all:?}");
             assert_eq!(container.origins.name, from, "{all:?}");
+        }
+    }
+
+    #[test]
+    fn what_anybody_can_write_names_no_pod() {
+        let uid = "0f4b2c1d-7a3e-4d52-9c0b-1e2f3a4b5c6d";
+        let in_pod = format!("/kubepods/pod{uid}/abc");
+        use Runtime::{Containerd, Crio, Docker, Podman, Runc};
+        let table = [
+            (Docker, None, "/docker/abc", false),
+            (Docker, Some("moby"), "/docker/abc", false),
+            (Docker, None, in_pod.as_str(), true),
+            (Podman, None, "/machine.slice/libpod-abc.scope", false),
+            (Containerd, Some("default"), "/default/abc", false),
+            (Containerd, Some("k8s.io"), "/k8s.io/abc", true),
+            (Crio, None, &in_pod, true),
+            (Runc, None, "/abc", true),
+            (Runc, None, "/user.slice/user-1000.slice/abc", false),
+        ];
+        for (runtime, namespace, path, told) in table {
+            let mut said = facts(Source::Docker, Some("evil"), Some(runtime));
+            said.runtime_namespace = namespace.map(str::to_owned);
+            said.pod = Some(Pod {
+                namespace: "shop".into(),
+                name: "cart-0".into(),
+                uid: uid.into(),
+                container: Some("web".into()),
+                ..Pod::default()
+            });
+            let cgroup = Cgroup {
+                id: CgroupId(3),
+                path: path.into(),
+            };
+            let evidence = [Evidence {
+                facts: said,
+                process: None,
+            }];
+            let container = merge("/", Some(&cgroup), &evidence);
+            assert_eq!(container.pod.is_some(), told, "{runtime} {path}");
+            let name = if told { "web" } else { "evil" };
+            assert_eq!(container.name.as_deref(), Some(name), "{runtime} {path}");
         }
     }
 
@@ -325,7 +361,7 @@ mod tests {
                 process: None,
             },
         );
-        let container = merge(None, &all);
+        let container = merge("/", None, &all);
         assert_eq!(
             (container.name.as_deref(), container.pid),
             (Some("new"), Some(7))
@@ -344,7 +380,7 @@ mod tests {
             id: CgroupId(3),
             path: format!("/system.slice/docker-{id}.scope"),
         };
-        let container = merge(Some(&cgroup), &[]);
+        let container = merge("/", Some(&cgroup), &[]);
         assert_eq!((container.id, container.name), (id, None));
         assert_eq!(container.runtime, Some(Runtime::Docker));
         assert_eq!(container.origins.runtime, Some(Source::Cgroup));

@@ -15,8 +15,8 @@ use thiserror::Error;
 use tracing::debug;
 
 pub(crate) use annotations::{
-    Labels, Words, annotated_sandbox, container_name, containerd_runtime, named_image,
-    nerdctl_name, pod,
+    CRI_NAMESPACE, Labels, Words, annotated_sandbox, container_name, containerd_runtime,
+    named_image, nerdctl_name, pod,
 };
 pub(crate) use bundle::Spec;
 pub(crate) use cgroups_path::agrees;
@@ -111,12 +111,7 @@ fn first_bundle(
 ) -> Option<Facts> {
     let own = ProcessRoot::own().ok()?;
     bundles.find_map(|bundle| {
-        let creation = Creation {
-            id: id.to_owned(),
-            bundle,
-            pid_file: None,
-            root: None,
-        };
+        let creation = Creation::of(id, bundle);
         let facts = or_debug(bundle_facts(&own, &creation, Source::Oci))?;
         let agrees = agrees(facts.cgroup_path.as_deref()?, id, cgroup_path);
         agrees.then_some(facts)
@@ -151,23 +146,34 @@ pub(crate) fn state_below(root: &Path, id: &str) -> Result<Option<State>, OciErr
         pid: std::process::id(),
         source,
     })?;
-    type Parse = fn(&str, &[u8]) -> Result<State, serde_json::Error>;
-    let kinds: [(&str, Parse); 2] = [("state.json", state::runc), ("status", state::crun)];
-    for (name, parse) in kinds {
-        let path = root.join(id).join(name);
-        let json = match read(&own, &path) {
-            Ok(json) => json,
-            Err(OciError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        return match parse(id, &json) {
-            Ok(state) => Ok(Some(state)),
-            Err(source) => Err(OciError::Json { path, source }),
-        };
+    let folder = root.join(id);
+    let parsed = |path: PathBuf, state: Result<State, serde_json::Error>| {
+        state.map_err(|source| OciError::Json { path, source })
+    };
+    let path = folder.join("state.json");
+    if let Some(json) = read_if_there(&own, &path)? {
+        return parsed(path, state::runc(id, &json)).map(Some);
     }
-    Ok(None)
+    let path = folder.join("status");
+    let Some(json) = read_if_there(&own, &path)? else {
+        return Ok(None);
+    };
+    let mut state = parsed(path, state::crun(id, &json))?;
+    // crun's status has no annotations: it names the bundle that has.
+    if let Some(creation) = state.bundle.take().map(|bundle| Creation::of(id, bundle))
+        && let Some(facts) = or_debug(bundle_facts(&own, &creation, Source::RuncState))
+    {
+        state.facts = facts;
+    }
+    Ok(Some(state))
+}
+
+fn read_if_there(root: &ProcessRoot, path: &Path) -> Result<Option<Vec<u8>>, OciError> {
+    match read(root, path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(OciError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn read(root: &ProcessRoot, path: &Path) -> Result<Vec<u8>, OciError> {

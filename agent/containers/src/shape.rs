@@ -13,8 +13,8 @@ pub(crate) struct Shape {
     pub runtime: Option<Runtime>,
 }
 
-/// systemd scopes that runtimes make: `<prefix>-<id>.scope`.
-const SCOPES: [(&str, Runtime); 5] = [
+/// `<prefix>-<id>.scope` under systemd; CRI-O and podman have `<prefix>-<id>` without it.
+const PREFIXES: [(&str, Runtime); 5] = [
     ("docker-", Runtime::Docker),
     ("cri-containerd-", Runtime::Containerd),
     ("nerdctl-", Runtime::Containerd),
@@ -22,12 +22,19 @@ const SCOPES: [(&str, Runtime); 5] = [
     ("libpod-", Runtime::Podman),
 ];
 
+/// Where podman without systemd has pods, called by an id as long as a container's.
+const PODMANS_PODS: &str = "/libpod_parent/";
+
 /// The shape of a cgroup's path, if its leaf is one that container runtimes use:
-/// `<64 hex>`, or `docker-`, `cri-containerd-`, `nerdctl-`, `crio-` or `libpod-<64 hex>.scope`.
-/// What runtimes keep beside their containers (`crio-conmon-…`) has none.
+/// `<64 hex>`, or `docker-`, `cri-containerd-`, `nerdctl-`, `crio-` or `libpod-<64 hex>`, with or
+/// without `.scope`. What runtimes keep beside and above their containers (`crio-conmon-…`,
+/// podman's pods) has none.
 pub(crate) fn shape(path: &str) -> Option<Shape> {
     let leaf = leaf(path);
     if is_id(leaf) {
+        if path.strip_suffix(leaf) == Some(PODMANS_PODS) {
+            return None;
+        }
         let runtime = path
             .strip_suffix(leaf)
             .filter(|parent| *parent == "/docker/")
@@ -37,8 +44,8 @@ pub(crate) fn shape(path: &str) -> Option<Shape> {
             runtime,
         });
     }
-    let name = leaf.strip_suffix(".scope")?;
-    SCOPES.iter().find_map(|(prefix, runtime)| {
+    let name = leaf.strip_suffix(".scope").unwrap_or(leaf);
+    PREFIXES.iter().find_map(|(prefix, runtime)| {
         let id = name.strip_prefix(prefix).filter(|id| is_id(id))?;
         Some(Shape {
             id: id.to_owned(),

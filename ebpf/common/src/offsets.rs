@@ -96,6 +96,10 @@ offsets! {
     cgroup_kn: Required "cgroup.kn",
     /// The hierarchy that the cgroup is in.
     cgroup_root: Required "cgroup.root",
+    /// The cgroups from the root down to this one; since Linux 6.1.
+    cgroup_ancestors: Optional "cgroup.ancestors",
+    /// The ids of the cgroups from the root down to this one; before Linux 6.1.
+    cgroup_ancestor_ids: Optional "cgroup.ancestor_ids",
     /// The hierarchy's number, as in `/proc/cgroups`.
     cgroup_root_hierarchy_id: Required "cgroup_root.hierarchy_id",
     /// The directory's id: its inode number in cgroupfs.

@@ -1,14 +1,14 @@
 //! Whose process it is, and whether its event is wanted.
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
-use traceherd_ebpf_common::{Class, ContainerCounters, Stat, Verdict, gadget};
+use traceherd_ebpf_common::{ABSENT, Class, ContainerCounters, Stat, Verdict, gadget};
 
 use crate::{
-    kernel::{Ptr, load},
+    kernel::{Ptr, load, probe},
     maps::{COUNTERS, PENDING, VERDICTS, count, offset, setting},
 };
 
-/// Most cgroups from a process's own up to the first with an entry.
+/// Most cgroups from a process's own up to the first with an entry, and then from the root down.
 const MAX_LEVELS: u32 = 64;
 
 /// The entry that a process is under.
@@ -77,7 +77,8 @@ pub unsafe fn parent_of(cgroup: Ptr) -> Ptr {
 
 /// The first entry from `cgroup` upwards.
 #[inline(always)]
-pub unsafe fn find(mut cgroup: Ptr) -> Option<Found> {
+pub unsafe fn find(start: Ptr) -> Option<Found> {
+    let mut cgroup = start;
     let mut own = 0;
     for level in 0..MAX_LEVELS {
         if cgroup.is_null() {
@@ -100,8 +101,51 @@ pub unsafe fn find(mut cgroup: Ptr) -> Option<Found> {
             cgroup = parent_of(cgroup);
         }
     }
-    count(Stat::TooDeep);
+    // SAFETY: as above.
+    let found = unsafe { find_container_from_the_root(start, own) };
+    if found.is_none() {
+        count(Stat::TooDeep);
+    }
+    found
+}
+
+/// Of a cgroup that is nested deeper than is looked upwards, which any container can make: the
+/// container that it is in, if that lies among the outermost levels.
+#[inline(always)]
+unsafe fn find_container_from_the_root(cgroup: Ptr, own: u64) -> Option<Found> {
+    for level in 0..MAX_LEVELS {
+        // SAFETY: the cgroup is typed, and deeper than these levels.
+        unsafe {
+            let entry = ancestor_id(cgroup, level)?;
+            if let Some(verdict) = VERDICTS.get(entry)
+                && verdict.class == Class::Container as u32
+            {
+                return Some(Found {
+                    cgroup: own,
+                    entry,
+                    verdict: *verdict,
+                });
+            }
+        }
+    }
     None
+}
+
+/// The id of the cgroup above `cgroup` that is so many levels below the root.
+#[inline(always)]
+unsafe fn ancestor_id(cgroup: Ptr, level: u32) -> Option<u64> {
+    // SAFETY: the kernel keeps one for each level down to the cgroup's own.
+    unsafe {
+        if offset!(cgroup_ancestors) != ABSENT {
+            let above: Ptr = probe(cgroup, offset!(cgroup_ancestors) + 8 * level)?;
+            let kn: Ptr = probe(above, offset!(cgroup_kn))?;
+            probe(kn, offset!(kernfs_node_id))
+        } else if offset!(cgroup_ancestor_ids) != ABSENT {
+            probe(cgroup, offset!(cgroup_ancestor_ids) + 8 * level)
+        } else {
+            None
+        }
+    }
 }
 
 /// Decides about an event of `task`, and counts it unless it is wanted: then

@@ -48,26 +48,36 @@ pub(super) fn of_container(container: Container, namespace: &str) -> Facts {
         .map(oci::Spec::annotations)
         .unwrap_or_default();
     let labels: oci::Labels = container.labels.into_iter().collect();
-    // The CRI plugin says so in its own namespace; elsewhere labels come from images too.
-    let labelled = namespace == "k8s.io"
-        && labels.get("io.cri-containerd.kind").map(String::as_str) == Some("sandbox");
-    let (cri, kubelet) = (oci::Words::Containerd, oci::Words::Kubelet);
-    facts.sandbox = labelled || oci::annotated_sandbox(&annotations, cri);
-    facts.name = oci::container_name(&labels, kubelet)
-        .or_else(|| oci::container_name(&annotations, cri))
-        .or_else(|| oci::nerdctl_name(&labels))
+    // The CRI plugin speaks in its own namespace; elsewhere labels come from images too.
+    if namespace == oci::CRI_NAMESPACE {
+        of_cri(&mut facts, &labels, &annotations);
+    }
+    // Of an image's labels too, but for what nerdctl repeats: that it has written itself.
+    let by_nerdctl = oci::nerdctl_name(&annotations).is_some();
+    facts.name = facts
+        .name
+        .or_else(|| oci::nerdctl_name(&labels).filter(|_| by_nerdctl))
         .or_else(|| Some(container.id.clone()));
-    let labelled = oci::pod(&labels, kubelet, facts.sandbox);
-    let annotated = oci::pod(&annotations, cri, facts.sandbox);
-    // containerd before 1.6 annotates no uid.
-    let annotated = annotated.filter(|pod| !pod.uid.is_empty() || labelled.is_none());
-    facts.pod = annotated.or(labelled);
     if let Some(pod) = &mut facts.pod {
         pod.container = facts.name.clone().filter(|_| !facts.sandbox);
     }
     facts.image = (!container.image.is_empty()).then(|| oci::named_image(&container.image));
     facts.labels = labels;
     facts
+}
+
+/// The CRI plugin's and the kubelet's words.
+fn of_cri(facts: &mut Facts, labels: &oci::Labels, annotations: &oci::Labels) {
+    let (cri, kubelet) = (oci::Words::Containerd, oci::Words::Kubelet);
+    let labelled = labels.get("io.cri-containerd.kind").map(String::as_str) == Some("sandbox");
+    facts.sandbox = labelled || oci::annotated_sandbox(annotations, cri);
+    facts.name =
+        oci::container_name(labels, kubelet).or_else(|| oci::container_name(annotations, cri));
+    let labelled = oci::pod(labels, kubelet, facts.sandbox);
+    let annotated = oci::pod(annotations, cri, facts.sandbox);
+    // containerd before 1.6 annotates no uid.
+    let annotated = annotated.filter(|pod| !pod.uid.is_empty() || labelled.is_none());
+    facts.pod = annotated.or(labelled);
 }
 
 /// What is known of a container without its record.
@@ -170,14 +180,17 @@ mod tests {
     fn names_come_from_the_pod_then_nerdctl_then_the_id() {
         let pod = ("io.kubernetes.container.name", "web");
         let nerdctl = ("nerdctl/name", "hi");
+        let of_nerdctl = r#"{"annotations":{"nerdctl/name":"as created"}}"#;
         let cases = [
-            (vec![pod, nerdctl], "k8s.io", Some("web")),
-            (vec![nerdctl], "default", Some("hi")),
-            (vec![], "default", Some("abc")),
-            (vec![pod], "moby", None),
+            (vec![pod, nerdctl], of_nerdctl, "k8s.io", Some("web")),
+            (vec![nerdctl], of_nerdctl, "default", Some("hi")),
+            (vec![], "{}", "default", Some("abc")),
+            (vec![pod], "{}", "moby", None),
+            // An image's labels.
+            (vec![pod, nerdctl], "{}", "default", Some("abc")),
         ];
-        for (labels, namespace, name) in cases {
-            let facts = of_container(container(&labels, "{}"), namespace);
+        for (labels, spec, namespace, name) in cases {
+            let facts = of_container(container(&labels, spec), namespace);
             assert_eq!(facts.name.as_deref(), name, "{labels:?} {namespace}");
         }
     }

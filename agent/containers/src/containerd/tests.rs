@@ -51,7 +51,9 @@ async fn what_runs_is_listed_and_what_happens_is_told() {
     let image = facts.image.as_ref().unwrap();
     assert_eq!(image.name, traceherd_e2e::BUSYBOX);
 
-    let options = ["--detach", "--label", "nerdctl/name=hi"];
+    // nerdctl gives both.
+    let named = "nerdctl/name=hi";
+    let options = ["--detach", "--label", named, "--annotation", named];
     real.run_with("abc", &options, &["sleep", "1000"]).unwrap();
     let created = source.heard.known(|facts| facts.id == "abc").await;
     assert_eq!(created.name.as_deref(), Some("hi"));
@@ -117,7 +119,7 @@ async fn the_namespace_whose_spec_means_the_cgroup_counts() {
         ctr(&["images", "import", &runtimes.image().to_string_lossy()]);
         let label = format!("nerdctl/name={name}");
         // ctr's cgroups are named for the namespace and the container.
-        let options = ["--label", &label];
+        let options = ["--label", &label, "--annotation", &label];
         let create = ["containers", "create"];
         let container = [traceherd_e2e::BUSYBOX, "same", "true"];
         ctr(&[&create[..], &options, &container].concat());

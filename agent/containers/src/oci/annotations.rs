@@ -143,6 +143,9 @@ pub(crate) fn runtime(annotations: &Labels, bundle: &str) -> (Runtime, Option<St
     (runtime, None)
 }
 
+/// containerd's namespace for what its CRI plugin runs.
+pub(crate) const CRI_NAMESPACE: &str = "k8s.io";
+
 /// docker keeps its containers in containerd's namespace "moby".
 pub(crate) fn containerd_runtime(namespace: &str) -> Runtime {
     match namespace {

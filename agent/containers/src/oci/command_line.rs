@@ -43,6 +43,16 @@ const WITH_VALUE: &[&str] = &[
 ];
 
 impl Creation {
+    /// Of a container whose bundle is known without a command line.
+    pub(crate) fn of(id: &str, bundle: PathBuf) -> Self {
+        Self {
+            id: id.to_owned(),
+            bundle,
+            pid_file: None,
+            root: None,
+        }
+    }
+
     /// Reads a `/proc/PID/cmdline`. `None` where it is not an OCI runtime's `create` or `run`.
     pub(crate) fn parse(cmdline: &[u8]) -> Option<Self> {
         let mut words = cmdline.split(|byte| *byte == 0);

@@ -18,6 +18,8 @@ pub(crate) struct State {
     pub cgroup_paths: Vec<String>,
     /// The init process, as the runtime wrote it; it may have ended.
     pub init: Option<Init>,
+    /// The bundle, where it has to be asked for what the state does not say.
+    pub bundle: Option<PathBuf>,
 }
 
 /// `<root>/<id>/state.json` of runc (libcontainer/container_linux.go, `State`).
@@ -81,6 +83,7 @@ pub(crate) fn runc(id: &str, json: &[u8]) -> Result<State, serde_json::Error> {
         facts: annotated(Source::RuncState, id, annotations, &bundle),
         cgroup_paths,
         init: process(state.init_process_pid, state.init_process_start),
+        bundle: None,
     })
 }
 
@@ -100,6 +103,7 @@ pub(crate) fn crun(id: &str, json: &[u8]) -> Result<State, serde_json::Error> {
         facts: annotated(Source::RuncState, id, BTreeMap::new(), &bundle),
         cgroup_paths,
         init: process(status.pid, status.process_start_time),
+        bundle: (!bundle.is_empty()).then(|| bundle.into()),
     })
 }
 

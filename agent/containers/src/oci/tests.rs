@@ -80,6 +80,45 @@ fn a_bundle_that_is_nonsense_says_nothing() {
 }
 
 #[test]
+fn cruns_state_says_what_its_bundle_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle");
+    let state = folder.path().join("crun/abc");
+    for folder in [&bundle, &state] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let status = format!(
+        r#"{{"pid":42,"process-start-time":777,"cgroup-path":"/a.slice/crio-abc.scope/container","bundle":"{}"}}"#,
+        bundle.display()
+    );
+    std::fs::write(state.join("status"), status).unwrap();
+    let read = || {
+        state_below(&folder.path().join("crun"), "abc")
+            .unwrap()
+            .unwrap()
+    };
+    // What the bundle would have said.
+    assert_eq!(read().facts.pod, None);
+    let config = r#"{"annotations":{"io.kubernetes.cri-o.KubeName":"cart-0","io.kubernetes.cri-o.Namespace":"shop",
+        "io.kubernetes.pod.uid":"u1","io.kubernetes.container.name":"web"}}"#;
+    std::fs::write(bundle.join("config.json"), config).unwrap();
+    let state = read();
+    let pod = state.facts.pod.unwrap();
+    assert_eq!(
+        (&*pod.namespace, &*pod.name, &*pod.uid),
+        ("shop", "cart-0", "u1")
+    );
+    assert_eq!(state.facts.name.as_deref(), Some("web"));
+    assert_eq!(state.facts.origin, Source::RuncState);
+    assert!(
+        state
+            .cgroup_paths
+            .contains(&"/a.slice/crio-abc.scope".to_owned())
+    );
+    assert_eq!(state.init.unwrap().pid, 42);
+}
+
+#[test]
 fn a_real_containers_state_proves_its_cgroup_and_no_other() {
     let real =
         traceherd_e2e::Containerd::start().expect("a containerd of the test's own (needs root)");

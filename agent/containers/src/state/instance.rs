@@ -59,7 +59,7 @@ impl Instance {
         cgroup: Option<&Cgroup>,
         pods: Option<&Pods>,
     ) -> bool {
-        let mut merged = evidence::merge(cgroup, &self.evidence);
+        let mut merged = evidence::merge(root, cgroup, &self.evidence);
         if let (Some(pods), Some(cgroup)) = (pods, cgroup) {
             let claim = claim(root, &cgroup.path, &self.evidence);
             let uid = claim.map(|claim| claim.uid.clone());

@@ -7,6 +7,7 @@ mod naming;
 mod pods;
 mod root;
 mod scans;
+mod shapes;
 
 use super::*;
 use crate::container::{Pod, Runtime};

@@ -336,7 +336,6 @@ fn only_the_pod_that_is_meant_confirms() {
         told_after(with_real, web(UID)),
         told_by_api("shop/cart-0", "real")
     );
-
     let nobodys = |pods: Vec<PodFacts>, word: Evidence, path: &str| {
         let steps: Vec<(Input, &[&str])> = vec![
             (Input::PodsListed(pods), &[]),
@@ -351,11 +350,13 @@ fn only_the_pod_that_is_meant_confirms() {
     let victim = || vec![pod(UID, "shop", "cart-0", "cart")];
     let mut labelled = docker(&a, "web", None);
     labelled.facts.pod = of_pod(UID, &a, false).facts.pod;
-    for path in [format!("/docker/{a}"), in_pod(OTHER, &a)] {
-        assert_eq!(nobodys(victim(), labelled.clone(), &path), unconfirmed());
+    let none = ("/".to_owned(), None, false);
+    let plain = (format!("/docker/{a}"), unconfirmed());
+    for (path, forged_tells) in [plain, (in_pod(OTHER, &a), none.clone())] {
+        assert_eq!(nobodys(victim(), labelled.clone(), &path), none);
         let mut forged = of_pod(UID, &a, false);
-        forged.facts.cgroup_path = Some(path.clone());
-        assert_eq!(nobodys(victim(), forged, &path), unconfirmed());
+        (forged.facts.cgroup_path, forged.facts.name) = (Some(path.clone()), Some("web".into()));
+        assert_eq!(nobodys(victim(), forged, &path), forged_tells);
     }
     let nameless = of_pod("", &a, false);
     let path = nameless.facts.cgroup_path.clone().unwrap();
