@@ -86,7 +86,6 @@ impl Storms {
     }
 
     /// A storm from one core, without an end.
-    #[must_use]
     pub fn storm(&self) -> Storm {
         Storm {
             folder: self.folder().to_owned(),
