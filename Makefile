@@ -2,7 +2,7 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes lint bench demo cluster cluster-down fmt doc clean
+.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes soak lint bench demo cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
 runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
@@ -50,6 +50,10 @@ test-two-nodes: setup ## The tests that need a cluster of two nodes (as root)
 	@e2e/cluster/install.sh >/dev/null
 	cargo build --locked --package traceherd-agent --package traceherd-operator
 	TEST_NODES=2 $(debug_programs) $(as_root) cargo test --locked --package traceherd-e2e --test cluster
+
+soak: setup ## 20 minutes of containers that come and go: what Traceherd takes stays flat (as root; SOAK_MINUTES)
+	@e2e/install-runtimes.sh >/dev/null
+	SOAK_MINUTES=$(or $(SOAK_MINUTES),20) $(as_root) cargo test --locked --package traceherd-tracers --test soak -- --nocapture
 
 lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
 	@e2e/lint.sh

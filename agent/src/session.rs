@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use traceherd_columns::{Columns, Filter, FilterError};
 use traceherd_containers::{Container, ContainerCollection, Selector};
 use traceherd_tracers::{Config, ExecEvent, TracerCollection, check_capabilities};
@@ -19,7 +19,7 @@ use crate::{sources, stdout};
 
 /// The usual columns but for those of Kubernetes.
 const WITHOUT_PODS: &str = "container,pid,ppid,comm,ret,args";
-/// How long a slow reader of standard output is waited for once the trace has ended.
+/// How long somebody who takes nothing from standard output is waited for once the trace has ended.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Reads conditions on an exec's columns.
@@ -109,9 +109,10 @@ async fn trace(
     let counts = tracers.remove(name).await.map_err(Failure::runtime)?;
     if result.is_none() {
         result = tokio::select! {
-            written = timeout(PATIENCE, writer.ended()) => written.ok(),
+            written = writer.read_out(PATIENCE) => written,
             () = signals.asked_to_end() => None,
         };
+        writer.halt().await;
     }
     match result.unwrap_or(Ok(())).map_err(Failure::stdout) {
         Err(Failure::ClosedPipe) => Ok(()),

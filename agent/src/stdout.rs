@@ -1,23 +1,51 @@
 //! Standard output, and whether somebody still reads it.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{SFlag, fstat};
+use nix::unistd;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often standard output is looked at while there is nothing to write.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Text that is written at once, in bytes.
+const CHUNK: usize = 64 << 10;
+/// What a pipe takes whole or not at all (`PIPE_BUF`).
+const PIPE_BYTES: usize = 4096;
+
+/// How many bytes to write at once, so that it is known at any time which of them were written. A
+/// pipe that is full takes a part of more than [`PIPE_BYTES`], and tells nobody while the call waits.
+pub fn at_once() -> usize {
+    match fstat(io::stdout()) {
+        Ok(file) if SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO => {
+            PIPE_BYTES
+        }
+        _ => CHUNK,
+    }
+}
 
 /// Writes all of `text` to standard output.
 ///
 /// # Errors
 /// The system's; a closed pipe is [`io::ErrorKind::BrokenPipe`].
 pub fn write_all(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    // Not by way of the standard library's buffer, which cuts the text where it likes.
+    let stdout = io::stdout();
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match unistd::write(&stdout, rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => rest = &rest[written..],
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Waits until standard output is closed at its other end, also while nothing is written.

@@ -6,45 +6,57 @@ use traceherd_tracers::{Counts, Unattributed};
 pub fn summary(counts: &Counts, unattributed: &Unattributed, written: u64) -> String {
     // What was handed out and not written any more never reached anybody.
     let unwritten = counts.delivered.saturating_sub(written);
+    let lost = counts.lost() + unwritten;
+    let lost_by = told(&[
+        (counts.lost_ring, "the ring being full"),
+        (counts.lost_queue + unwritten, "standard output being slow"),
+    ]);
     let mut line = format!(
-        "{written} {}, {} lost, {} suppressed",
+        "{written} {}, {lost} lost{lost_by}, {} suppressed",
         if written == 1 { "event" } else { "events" },
-        counts.lost() + unwritten,
         counts.suppressed
     );
     if counts.filtered > 0 {
         line += &format!(", {} filtered out", counts.filtered);
     }
-    let reasons = [
-        (
-            "of containers that nobody could name in time",
-            unattributed.pending_expired,
-        ),
-        (
-            "of too many new containers at once",
-            unattributed.pending_full,
-        ),
-        (
-            "of new containers, the ring being full",
-            unattributed.pending_lost,
-        ),
-        ("nested too deep", unattributed.too_deep),
-        ("malformed", unattributed.malformed),
-        ("new cgroups without room", unattributed.cgroups),
-    ];
-    let told: Vec<_> = reasons
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(reason, count)| format!("{count} {reason}"))
-        .collect();
-    if !told.is_empty() {
-        line += &format!(
-            ", {} unattributed ({})",
-            unattributed.total(),
-            told.join(", ")
-        );
+    let total = unattributed.total();
+    if total > 0 {
+        let Unattributed {
+            pending_expired,
+            pending_full,
+            pending_lost,
+            too_deep,
+            malformed,
+            cgroups,
+            missed,
+        } = *unattributed;
+        let by = told(&[
+            (
+                pending_expired,
+                "of containers that nobody could name in time",
+            ),
+            (pending_full, "of too many new containers at once"),
+            (pending_lost, "of new containers, the ring being full"),
+            (too_deep, "nested too deep"),
+            (malformed, "malformed"),
+            (cgroups, "new cgroups without room"),
+            (missed, "left out by the kernel"),
+        ]);
+        line += &format!(", {total} unattributed{by}");
     }
     line
+}
+
+/// What is not none, with its reason, in brackets.
+fn told(reasons: &[(u64, &str)]) -> String {
+    let some = reasons.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<_> = some
+        .map(|(count, reason)| format!("{count} {reason}"))
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", told.join(", "))
 }
 
 #[cfg(test)]
@@ -65,11 +77,11 @@ mod tests {
         );
         assert_eq!(
             summary(&counts, &nothing, 7),
-            "7 events, 3 lost, 0 suppressed"
+            "7 events, 3 lost (3 standard output being slow), 0 suppressed"
         );
         assert_eq!(
             summary(&counts, &nothing, 1),
-            "1 event, 9 lost, 0 suppressed"
+            "1 event, 9 lost (9 standard output being slow), 0 suppressed"
         );
         let counts = Counts {
             observed: 20,
@@ -81,7 +93,8 @@ mod tests {
         };
         assert_eq!(
             summary(&counts, &nothing, 10),
-            "10 events, 3 lost, 3 suppressed, 4 filtered out"
+            "10 events, 3 lost (2 the ring being full, 1 standard output being slow), 3 suppressed, \
+             4 filtered out"
         );
         let unattributed = Unattributed {
             pending_expired: 2,

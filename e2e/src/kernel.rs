@@ -9,9 +9,11 @@ use std::{
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 // include/uapi/linux/bpf.h
+const BPF_MAP_GET_NEXT_KEY: libc::c_int = 4;
 const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_MAP_GET_FD_BY_ID: libc::c_int = 14;
 const BPF_ENABLE_STATS: libc::c_int = 32;
+const BPF_MAP_TYPE_HASH: u64 = 1;
 const BPF_MAP_TYPE_RINGBUF: u64 = 27;
 
 /// How often a set of programs ran, and for how long; counted while [`RunTimeStats`] lives.
@@ -110,6 +112,52 @@ pub fn map_memory(pid: u32) -> io::Result<u64> {
         .filter_map(|text| Some((field(text, "map_id")?, field(text, "memlock")?)))
         .collect();
     Ok(maps.values().sum())
+}
+
+/// How many entries the hash maps of process `pid` have, all together; their keys are 64 bits.
+///
+/// # Errors
+/// When the process is gone.
+pub fn map_entries(pid: u32) -> io::Result<usize> {
+    let maps: BTreeSet<_> = descriptors(pid)?
+        .iter()
+        .filter(|text| field(text, "map_type") == Some(BPF_MAP_TYPE_HASH))
+        .filter_map(|text| field(text, "map_id"))
+        .collect();
+    maps.into_iter().map(|id| entries(id as u32)).sum()
+}
+
+fn entries(map: u32) -> io::Result<usize> {
+    #[repr(C)]
+    struct Attributes {
+        map: u64,
+        key: *const u64,
+        next: *mut u64,
+    }
+    let fd = bpf(BPF_MAP_GET_FD_BY_ID, map)?;
+    let (mut seen, mut key) = (BTreeSet::new(), None);
+    loop {
+        let mut next = 0;
+        let attributes = Attributes {
+            map: fd.as_raw_fd() as u64,
+            key: key.as_ref().map_or(std::ptr::null(), |key| key),
+            next: &raw mut next,
+        };
+        // SAFETY: the kernel reads the size it is told, and a key's 8 bytes, and writes as many.
+        let failed = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_MAP_GET_NEXT_KEY,
+                &raw const attributes,
+                size_of::<Attributes>(),
+            )
+        };
+        // At the end, and where it begins anew as the last key is gone.
+        if failed != 0 || !seen.insert(next) {
+            return Ok(seen.len());
+        }
+        key = Some(next);
+    }
 }
 
 /// The second page of a ring buffer's mapping starts with its producer's position.

@@ -15,8 +15,8 @@
 //! The runtimes are the distribution's packages, unpacked into `~/.cache/traceherd/runtimes` by
 //! `e2e/install-runtimes.sh` on first use; nothing is installed on the host. Root is needed.
 //!
-//! [`Cluster`] is a real Kubernetes. [`Traceherd`] runs the command itself and reads its events, and [`kernel`] looks at what a process
-//! keeps there.
+//! [`Cluster`] is a real Kubernetes. [`Traceherd`] runs the command itself and reads its events,
+//! [`kernel`] looks at what a process keeps there, and [`Storms`] executes as much as there can be.
 //!
 //! Every call blocks until the runtime has done it: in async tests use the multi-thread flavour or
 //! `spawn_blocking`. Guards can be shared between threads.
@@ -34,6 +34,7 @@ pub mod process;
 pub mod programs;
 mod runc;
 mod runtimes;
+pub mod storm;
 pub mod traceherd;
 
 pub use cluster::{AgentLog, Cluster, Line, never, within};
@@ -43,4 +44,5 @@ pub use error::Error;
 pub use lateness::Lateness;
 pub use runc::Runc;
 pub use runtimes::{BUSYBOX, Runtimes};
+pub use storm::Storms;
 pub use traceherd::Traceherd;

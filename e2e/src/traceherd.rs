@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    path::Path,
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle, sleep},
@@ -52,6 +53,16 @@ impl Options {
     pub fn exec(args: &[&str]) -> Result<Self, Error> {
         let mut command = Command::new(programs::traceherd()?);
         command.args(["exec", "-o", "json"]).args(args);
+        Ok(Self { command })
+    }
+
+    /// `traceherd run -o json` of a manifest.
+    ///
+    /// # Errors
+    /// When the command cannot be built.
+    pub fn run(manifest: &Path) -> Result<Self, Error> {
+        let mut command = Command::new(programs::traceherd()?);
+        command.args(["run", "-o", "json", "-f"]).arg(manifest);
         Ok(Self { command })
     }
 

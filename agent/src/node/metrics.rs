@@ -213,6 +213,7 @@ fn kernel(page: &mut Page<'_>, tracers: &TracerCollection) -> fmt::Result {
             ("too_deep", lost.too_deep),
             ("malformed", lost.malformed),
             ("cgroups", lost.cgroups),
+            ("missed", lost.missed),
         ],
     )
 }

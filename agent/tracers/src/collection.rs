@@ -12,6 +12,7 @@ mod verdict;
 use std::{
     fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -31,7 +32,7 @@ pub use self::{
     spec::{RateLimit, TraceSpec},
 };
 use crate::kernel::{
-    programs::{CGROUPS, Programs, ProgramsError, Sizes},
+    programs::{Attached, CGROUPS, Programs, ProgramsError, Sizes},
     ring::{Input, RingReader, RingState},
 };
 
@@ -102,6 +103,8 @@ pub struct TracerCollection {
 
 struct Inner {
     core: Arc<Mutex<Core>>,
+    /// Not to be locked by who has locked the core.
+    programs: Arc<Mutex<Programs>>,
     feed: CgroupFeed,
     /// One change of the set of traces at a time.
     changing: tokio::sync::Mutex<()>,
@@ -119,22 +122,27 @@ impl TracerCollection {
             ring_bytes: config.ring_bytes,
             cgroups: config.cgroups,
         };
-        let (programs, ring) = Programs::load(hierarchy, sizes)?;
+        let (programs, maps, ring) = Programs::load(hierarchy, sizes)?;
         let held = Held::new(Bounds {
             events: config.pending_events,
             bytes: 8 << 20,
             age: config.pending_age,
         });
         let root = containers.root().clone();
-        let core = Core::new(programs, held, config.node.map(Into::into), root);
+        let core = Core::new(maps, held, config.node.map(Into::into), root);
         let core = Arc::new(Mutex::new(core));
-        let (theirs, feed) = (Arc::clone(&core), containers.feed());
+        let programs = Arc::new(Mutex::new(programs));
+        let (theirs, feed) = (
+            (Arc::clone(&core), Arc::clone(&programs)),
+            containers.feed(),
+        );
         let reader = RingReader::start(ring, move |input| handle(&theirs, &feed, input))
             .map_err(StartError::Reader)?;
         let theirs = Arc::clone(&core);
         let watch = containers.watch_cgroups(move |change| lock(&theirs).cgroup(change));
         let inner = Inner {
             core,
+            programs,
             feed: containers.feed(),
             changing: tokio::sync::Mutex::default(),
             reader,
@@ -151,42 +159,37 @@ impl TracerCollection {
         if self.core().has(id) {
             return Err(TraceError::Exists(id.into()));
         }
-        let _preparing = self.follow_cgroups().await?;
+        let _preparing = self.prepare(&spec).await?;
         let (trace, receiver) = Trace::new(spec);
         self.core().insert(id.into(), trace);
-        let attached = self.core().attach();
-        if let Err(error) = attached {
-            let mut core = self.core();
-            core.take(id);
-            // What was attached for this one alone is detached; that does not fail.
-            let _ = core.attach();
+        // What takes long was prepared.
+        if let Err(error) = self.inner.attach() {
+            self.core().take(id);
             return Err(error.into());
         }
         Ok(Events { receiver })
     }
 
     /// Gives a running trace another spec; its queue stays. Only the verdicts that differ are
-    /// changed, and what both specs want is delivered without a gap.
+    /// changed, and what both specs want is delivered without a gap. What happened before is
+    /// delivered as the spec until now asks.
     pub async fn change(&self, id: &str, spec: TraceSpec) -> Result<(), TraceError> {
         let _one = self.inner.changing.lock().await;
-        let mut core = self.core();
-        if !core.has(id) {
+        if !self.core().has(id) {
             return Err(TraceError::Unknown(id.into()));
         }
-        let mut before = spec;
-        let swap =
-            |trace: &mut Trace, other: &mut TraceSpec| std::mem::swap(&mut trace.spec, other);
-        core.change(id, |trace| swap(trace, &mut before));
-        if let Err(error) = core.attach() {
-            core.change(id, |trace| swap(trace, &mut before));
-            let _ = core.attach();
-            return Err(error.into());
-        }
+        let preparing = self.prepare(&spec).await?;
+        // What happened before is judged by the spec until now.
+        self.flush().await;
+        self.core().change(id, |trace| trace.spec = spec);
+        drop(preparing);
+        self.detach().await;
         Ok(())
     }
 
-    /// Ends a trace. Everything that happened before is delivered to its [`Events`] first. Returns
-    /// its account.
+    /// Ends a trace. Everything that happened before is delivered to its [`Events`] first, and
+    /// nothing that happens later is. Returns its account. What waits for a container's name then
+    /// goes on waiting for the other traces; without any it is [`Unattributed`].
     pub async fn remove(&self, id: &str) -> Result<Counts, TraceError> {
         let _one = self.inner.changing.lock().await;
         if !self.core().has(id) {
@@ -194,11 +197,8 @@ impl TracerCollection {
         }
         self.core().wind_down(id);
         self.flush().await;
-        let mut core = self.core();
-        let counts = core.take(id).unwrap_or_default();
-        // Only detaching can be left to do, and that does not fail.
-        let _ = core.attach();
-        self.inner.reader.set_live(core.programs.live());
+        let counts = self.core().take(id).unwrap_or_default();
+        self.detach().await;
         Ok(counts)
     }
 
@@ -222,7 +222,7 @@ impl TracerCollection {
     /// the memory of this process's cgroup: what they have taken since Linux 6.4, before that what
     /// they may take.
     pub fn map_bytes(&self) -> u64 {
-        self.core().programs.map_bytes() + self.inner.reader.map_bytes()
+        self.core().maps.bytes() + self.inner.reader.map_bytes()
     }
 
     /// What was lost before anyone could say whose it was.
@@ -249,20 +249,36 @@ impl TracerCollection {
         let _ = tokio::task::spawn_blocking(move || inner.reader.flush()).await;
     }
 
-    /// Before the first trace: from now on the kernel tells of cgroups, and those that came
-    /// unseen are looked up. Until that is done no exec is seen, so none is put to a wrong name.
-    async fn follow_cgroups(&self) -> Result<Preparing<'_>, TraceError> {
+    /// Attaches what a trace needs that is to come. Before the first, from now on the kernel tells
+    /// of cgroups, and those that came unseen are looked up: until that is done no exec is seen, so
+    /// none is put to a wrong name.
+    async fn prepare(&self, spec: &TraceSpec) -> Result<Preparing<'_>, TraceError> {
         let preparing = Preparing(&self.inner);
-        {
-            let mut core = self.core();
-            if core.programs.live() {
-                return Ok(preparing);
-            }
-            core.follow_cgroups()?;
+        self.core().prepare(Attached {
+            cgroups: true,
+            exec: false,
+            failed: spec.exec.include_failed,
+        });
+        if !self.attach().await? {
+            self.inner.reader.set_live(true);
+            self.inner.feed.rescan().await;
         }
-        self.inner.reader.set_live(true);
-        self.inner.feed.rescan().await;
         Ok(preparing)
+    }
+
+    /// Attaches what is needed, and nothing else, while this thread does something else: the kernel
+    /// may take seconds over it on a busy machine. Returns whether anything was attached before.
+    async fn attach(&self) -> Result<bool, ProgramsError> {
+        let inner = Arc::clone(&self.inner);
+        let attached = tokio::task::spawn_blocking(move || inner.attach()).await;
+        // It does not panic, and is not stopped before the runtime is.
+        attached.unwrap_or(Ok(true))
+    }
+
+    /// The same, where only detaching can be left to do: that does not fail.
+    async fn detach(&self) {
+        let _ = self.attach().await;
+        self.inner.show_live();
     }
 
     fn core(&self) -> MutexGuard<'_, Core> {
@@ -275,8 +291,10 @@ struct Preparing<'a>(&'a Inner);
 
 impl Drop for Preparing<'_> {
     fn drop(&mut self) {
-        let live = lock(&self.0.core).end_preparing();
-        self.0.reader.set_live(live);
+        lock(&self.0.core).prepare(Attached::default());
+        // Where it came to nothing. A failure to detach is none.
+        tidy(&self.0.core, &self.0.programs);
+        self.0.show_live();
     }
 }
 
@@ -286,19 +304,62 @@ impl fmt::Debug for TracerCollection {
     }
 }
 
+impl Inner {
+    /// Attaches what the traces need, and nothing else.
+    fn attach(&self) -> Result<bool, ProgramsError> {
+        attach(&self.core, &mut lock(&self.programs))
+    }
+
+    /// Lets the reader know whether records may come.
+    fn show_live(&self) {
+        let needs = lock(&self.core).needs();
+        self.reader.set_live(needs != Attached::default());
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        let mut core = lock(&self.core);
         // Detaching does not fail.
-        let _ = core.programs.set_failed(false);
-        let _ = core.programs.set_exec(false);
-        let _ = core.programs.set_cgroups(false);
+        let _ = lock(&self.programs).attach(Attached::default());
+    }
+}
+
+/// The core is not locked meanwhile, which the reader needs: the ring would fill. Returns whether
+/// anything was attached before.
+fn attach(core: &Mutex<Core>, programs: &mut Programs) -> Result<bool, ProgramsError> {
+    let (needs, before) = (lock(core).needs(), programs.attached());
+    if needs != before {
+        let attached = programs.attach(needs);
+        lock(core).loaded(programs.descriptors());
+        attached?;
+    }
+    Ok(before != Attached::default())
+}
+
+/// Detaches what nobody needs any more, in a thread of its own, as the kernel may take seconds over
+/// it. Whoever is attaching or detaching now does the same.
+fn tidy(core: &Arc<Mutex<Core>>, programs: &Arc<Mutex<Programs>>) {
+    let to_do = || {
+        let attached = programs.try_lock().ok()?.attached();
+        Some(attached != lock(core).needs())
+    };
+    if to_do() == Some(true) {
+        let (core, programs) = (Arc::clone(core), Arc::clone(programs));
+        let detach = move || drop(attach(&core, &mut lock(&programs)));
+        // Without a thread it is tried again in a second.
+        let _ = thread::Builder::new()
+            .name("traceherd-detach".into())
+            .spawn(detach);
     }
 }
 
 /// What the ring's reader does. The core is not locked while the container collection is told,
 /// which calls back into it.
-fn handle(core: &Mutex<Core>, feed: &CgroupFeed, input: Input<'_>) {
+fn handle(
+    (core, programs): &(Arc<Mutex<Core>>, Arc<Mutex<Programs>>),
+    feed: &CgroupFeed,
+    input: Input<'_>,
+) {
     match input {
         Input::Record(Record::Exec(exec)) => lock(core).exec(&exec),
         Input::Record(Record::CgroupCreated(made)) => {
@@ -311,17 +372,21 @@ fn handle(core: &Mutex<Core>, feed: &CgroupFeed, input: Input<'_>) {
         }
         Input::Record(Record::CgroupRemoved(removed)) => feed.removed(CgroupId(removed.id)),
         Input::Malformed(error) => lock(core).malformed(error),
-        Input::Drained => {
-            let lost = lock(core).drained();
+        Input::Pause => {
+            let Some(lost) = lock(core).pause() else {
+                return;
+            };
             if lost {
                 feed.lost();
             }
+            // A trace may have ended by itself.
+            tidy(core, programs);
         }
     }
 }
 
-fn lock(core: &Mutex<Core>) -> MutexGuard<'_, Core> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while it was held is a bug; the accounts may then be off by one event, and the
     // tracing goes on.
-    core.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

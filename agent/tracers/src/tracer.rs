@@ -13,7 +13,7 @@ use crate::{
     collection::{Events, KernelCounts, TraceSpec, verdict},
     exec::{ArgsMode, Arguments, Clock, ExecEvent, ExecOptions, decode},
     kernel::{
-        programs::{CGROUPS, Programs, ProgramsError, Sizes, VerdictError},
+        programs::{Attached, CGROUPS, Maps, Programs, ProgramsError, Sizes, VerdictError},
         ring::{Input, RingReader},
     },
 };
@@ -62,7 +62,8 @@ pub enum TracerError {
 /// # Ok::<(), traceherd_tracers::TracerError>(())
 /// ```
 pub struct ExecTracer {
-    programs: Mutex<Programs>,
+    maps: Mutex<Maps>,
+    _programs: Programs,
     root: CgroupId,
     lost: Arc<Mutex<u64>>,
     // Last, so that what is in the ring is read when the programs are detached.
@@ -110,12 +111,12 @@ impl ExecTracer {
     ) -> Result<Self, TracerError> {
         let hierarchy = Hierarchy::detect()?;
         let root = hierarchy.root().map_err(TracerError::Root)?.id;
-        let (mut programs, ring) = Programs::load(&hierarchy, SIZES)?;
+        let (mut programs, mut maps, ring) = Programs::load(&hierarchy, SIZES)?;
         let spec = TraceSpec {
             exec: options,
             ..TraceSpec::default()
         };
-        programs.set_verdict(root, verdict(Class::Host, [&spec]))?;
+        maps.set_verdict(root, verdict(Class::Host, [&spec]))?;
         let mut clock = Clock::now();
         let reader = RingReader::start(ring, move |input| match input {
             Input::Record(Record::Exec(exec)) => {
@@ -125,15 +126,19 @@ impl ExecTracer {
                 }
                 callback(event);
             }
-            Input::Drained => clock = Clock::now(),
+            Input::Pause => clock = Clock::now(),
             Input::Record(_) | Input::Malformed(_) => {}
         })
         .map_err(TracerError::Reader)?;
-        programs.set_exec(true)?;
-        programs.set_failed(options.include_failed)?;
+        programs.attach(Attached {
+            cgroups: false,
+            exec: true,
+            failed: options.include_failed,
+        })?;
         reader.set_live(true);
         Ok(Self {
-            programs: Mutex::new(programs),
+            maps: Mutex::new(maps),
+            _programs: programs,
             root,
             lost,
             reader,
@@ -148,11 +153,11 @@ impl ExecTracer {
 
     /// What became of the events until now.
     pub fn counts(&self) -> TracerCounts {
-        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         TracerCounts {
-            kernel: programs.counters(self.root).into(),
+            kernel: maps.counters(self.root).into(),
             lost_queue: *self.lost.lock().unwrap_or_else(PoisonError::into_inner),
-            too_deep: programs.stat(Stat::TooDeep),
+            too_deep: maps.stat(Stat::TooDeep),
         }
     }
 }

@@ -75,7 +75,7 @@ async fn an_idle_reader_is_seen_to_live_and_costs_next_to_nothing() {
             share * 100.0
         );
         assert!(oldest < most, "{oldest:?}");
-        // Without optimisation; with it a third of that.
+        // Without optimisation; with it two thirds of that, where it was measured.
         assert!(share < 0.01, "{share}");
     };
     // A busy machine may let it wait; without looking it would be seconds.

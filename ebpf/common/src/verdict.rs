@@ -34,6 +34,9 @@ pub mod gadget {
     )
 )]
 pub struct Verdict {
+    /// The cgroup: the kernel may give the memory of a verdict that is replaced to another's while
+    /// it is read. It is written before all else.
+    pub cgroup: u64,
     /// A [`Class`].
     pub class: u32,
     /// The [`gadget`] bits that some trace wants. Not read while the cgroup is pending: then the

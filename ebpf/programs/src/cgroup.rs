@@ -43,6 +43,7 @@ pub fn created(cgroup: Ptr, path: Ptr) {
         }
         let id = cgroup_id(cgroup);
         let pending = Verdict {
+            cgroup: id,
             class: Class::Pending as u32,
             gadgets: 0,
             max_args: 0,

@@ -91,11 +91,16 @@ pub unsafe fn find(start: Ptr) -> Option<Found> {
             if level == 0 {
                 own = id;
             }
-            if let Some(verdict) = VERDICTS.get(id) {
+            if let Some(found) = VERDICTS.get(id) {
+                let verdict = core::ptr::read_volatile(found);
+                if core::ptr::read_volatile(&found.cgroup) != id {
+                    // Replaced, and its memory another's already (since Linux 6.1): look again.
+                    continue;
+                }
                 return Some(Found {
                     cgroup: own,
                     entry: id,
-                    verdict: *verdict,
+                    verdict,
                 });
             }
             cgroup = parent_of(cgroup);
@@ -203,7 +208,7 @@ impl Wanted {
 
 #[inline(always)]
 fn counters_of(entry: u64) -> Option<&'static ContainerCounters> {
-    // SAFETY: the map does not preallocate, so a value stays what it is while it is looked at.
+    // SAFETY: a value is memory of the map's, whatever becomes of its entry.
     if let Some(counters) = unsafe { COUNTERS.get(entry) } {
         return Some(counters);
     }
@@ -238,12 +243,19 @@ fn over_rate(counters: &ContainerCounters, verdict: &Verdict, now: u64) -> bool 
     // SAFETY: a map value; volatile because other CPUs write it.
     let before = unsafe { core::ptr::read_volatile(arrival) };
     let base = if before > now { before } else { now };
-    if base - now > verdict.burst_ns {
+    let over = base - now > verdict.burst_ns;
+    let furthest = now + verdict.burst_ns + u64::from(verdict.interval_ns);
+    let next = if !over {
+        base + u64::from(verdict.interval_ns)
+    } else if base > furthest {
+        // Another limit, which held until now, let it run so far ahead.
+        furthest
+    } else {
         return true;
-    }
+    };
     // SAFETY: as above.
-    unsafe { core::ptr::write_volatile(arrival.cast_mut(), base + u64::from(verdict.interval_ns)) };
-    false
+    unsafe { core::ptr::write_volatile(arrival.cast_mut(), next) };
+    over
 }
 
 /// Adds one, atomically. (`core` has no atomic additions for this target.)

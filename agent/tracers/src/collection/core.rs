@@ -5,7 +5,8 @@ mod kernel;
 mod traces;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    os::fd::RawFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,7 +24,10 @@ use super::{
 };
 use crate::{
     exec::{Clock, ExecEvent, decode},
-    kernel::programs::Programs,
+    kernel::{
+        memory::missed_runs,
+        programs::{Attached, Maps},
+    },
 };
 
 /// How long a removed cgroup stays known to late records, and to those that wait for its name.
@@ -31,10 +35,14 @@ const LINGER: Duration = Duration::from_secs(15);
 /// How often cgroups are compared with cgroupfs though nothing was lost: one that went while it
 /// was being told may have been missed.
 const COMPARE: Duration = Duration::from_secs(60);
+/// How long after they are compared those that are there have certainly been told.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub struct Core {
-    pub programs: Programs,
+    pub maps: Maps,
+    /// The descriptors of the programs that are loaded.
+    programs: Vec<RawFd>,
     traces: Vec<Option<Trace>>,
     names: HashMap<Arc<str>, usize>,
     places: HashMap<CgroupId, Place>,
@@ -46,18 +54,21 @@ pub struct Core {
     unattributed: Unattributed,
     /// The kernel's counts of cgroups that are gone.
     departed: KernelCounts,
-    /// Whether cgroups are followed though there is no trace yet: the first is being added.
-    preparing: bool,
+    /// What is needed for a trace that is being added or changed.
+    preparing: Attached,
     cgroups_lost: u64,
     tidied: Instant,
     compared: Instant,
+    /// Cgroups that only the kernel's maps knew when they were compared.
+    strays: HashSet<CgroupId>,
     warned_full: bool,
 }
 
 impl Core {
-    pub fn new(programs: Programs, held: Held, node: Option<Arc<str>>, root: Cgroup) -> Self {
+    pub fn new(maps: Maps, held: Held, node: Option<Arc<str>>, root: Cgroup) -> Self {
         let mut core = Self {
-            programs,
+            maps,
+            programs: Vec::new(),
             traces: Vec::new(),
             names: HashMap::new(),
             places: HashMap::new(),
@@ -67,10 +78,11 @@ impl Core {
             node,
             unattributed: Unattributed::default(),
             departed: KernelCounts::default(),
-            preparing: false,
+            preparing: Attached::default(),
             cgroups_lost: 0,
             tidied: Instant::now(),
             compared: Instant::now(),
+            strays: HashSet::new(),
             warned_full: false,
         };
         core.place(root, Whose::Host);
@@ -80,27 +92,22 @@ impl Core {
     pub fn unattributed(&self) -> Unattributed {
         let known = self.unattributed;
         Unattributed {
-            pending_lost: known.pending_lost + self.programs.stat(Stat::LostUncounted),
-            too_deep: self.programs.stat(Stat::TooDeep),
+            pending_lost: known.pending_lost + self.maps.stat(Stat::LostUncounted),
+            too_deep: self.maps.stat(Stat::TooDeep),
             // Those that the kernel found no room for are told here too, and find none either.
-            cgroups: known.cgroups.max(self.programs.stat(Stat::VerdictsFull)),
+            cgroups: known.cgroups.max(self.maps.stat(Stat::VerdictsFull)),
+            missed: self.programs.iter().copied().map(missed_runs).sum(),
             ..known
         }
     }
 
     pub fn container_counts(&self, id: CgroupId) -> Option<KernelCounts> {
         let place = self.places.get(&id)?;
-        place
-            .gone
-            .is_none()
-            .then(|| self.programs.counters(id).into())
+        place.gone.is_none().then(|| self.maps.counters(id).into())
     }
 
     pub fn kernel_counts(&self) -> KernelCounts {
-        let there = self
-            .places
-            .keys()
-            .map(|&id| self.programs.counters(id).into());
+        let there = self.places.keys().map(|&id| self.maps.counters(id).into());
         there.fold(self.departed, |sum, counts: KernelCounts| sum + counts)
     }
 
@@ -141,18 +148,19 @@ impl Core {
         self.unattributed.malformed += 1;
     }
 
-    /// The ring is empty. Returns whether cgroups must be compared with cgroupfs.
-    pub fn drained(&mut self) -> bool {
+    /// The reader has time. About once a second it tidies up, and returns whether cgroups must be
+    /// compared with cgroupfs.
+    pub fn pause(&mut self) -> Option<bool> {
         self.clock = Clock::now();
         let now = Instant::now();
         if !self.held.is_empty() {
             self.unattributed.pending_expired += self.held.expire(now);
         }
         if now.duration_since(self.tidied) < Duration::from_secs(1) {
-            return false;
+            return None;
         }
         self.tidied = now;
-        self.tidy(now)
+        Some(self.tidy(now))
     }
 
     fn hold(&mut self, entry: CgroupId, exec: &Exec<'_>) {
@@ -178,18 +186,43 @@ impl Core {
                 self.reconsider_trace(index);
             }
         }
-        // Only detaching can be left to do, and that does not fail.
-        let _ = self.attach();
-        if self.programs.stat(Stat::VerdictsFull) > 0 {
+        if self.maps.stat(Stat::VerdictsFull) > 0 {
             self.warn_full();
         }
-        let lost = self.programs.stat(Stat::CgroupLost);
-        let due = std::mem::replace(&mut self.cgroups_lost, lost) != lost
-            || now.duration_since(self.compared) >= COMPARE;
+        let ago = now.duration_since(self.compared);
+        if ago >= TOLD {
+            self.bury_strays();
+        }
+        let lost = self.maps.stat(Stat::CgroupLost);
+        let due = std::mem::replace(&mut self.cgroups_lost, lost) != lost || ago >= COMPARE;
         if due {
             self.compared = now;
+            self.strays = self.unheard_of();
         }
         due
+    }
+
+    /// Cgroups in the kernel's maps that nobody has told of: they are about to be told, or came and
+    /// went while that was lost.
+    fn unheard_of(&self) -> HashSet<CgroupId> {
+        let heard_of = |id: &CgroupId| self.places.contains_key(id) || self.inside.contains_key(id);
+        let mut all = self.maps.cgroups();
+        all.retain(|id| !heard_of(id));
+        all
+    }
+
+    /// What came and went unheard of is nobody's, and leaves the kernel's maps.
+    fn bury_strays(&mut self) {
+        if self.strays.is_empty() {
+            return;
+        }
+        let unheard_of = self.unheard_of();
+        for id in std::mem::take(&mut self.strays).intersection(&unheard_of) {
+            self.maps.remove_verdict(*id);
+            let lost = self.maps.counters(*id).lost;
+            self.unattributed.pending_lost += lost.iter().sum::<u64>();
+            self.depart(*id);
+        }
     }
 
     // What the container collection says.
@@ -209,19 +242,18 @@ impl Core {
     /// A cgroup is known, or known better.
     fn place(&mut self, cgroup: Cgroup, whose: Whose) {
         let id = cgroup.id;
-        // Until it was known, what was lost in it was nobody's: now it is its own.
-        let was_known = self.places.get(&id).is_some_and(|place| place.is_known());
-        if was_known {
-            self.settle(id);
-        }
         let wanted_by = self.wanted_by(&whose);
         let place = self.places.entry(id).or_insert_with(|| Place::new(cgroup));
+        let was_known = place.is_known();
         place.whose = whose;
-        place.wanted_by = wanted_by;
+        let before = std::mem::replace(&mut place.wanted_by, wanted_by);
         let is_known = place.is_known();
         self.tell_kernel(id, None);
-        if is_known && !was_known {
-            self.settle(id);
+        if was_known {
+            self.settle(id, &before);
+        } else if is_known {
+            // Until it was known, what was lost in it was nobody's: now it is its own.
+            self.settle_own(id);
             self.release(id, id);
         }
     }
@@ -233,14 +265,14 @@ impl Core {
         let Some(outer) = container.cgroup.as_ref().map(|cgroup| cgroup.id) else {
             return;
         };
-        self.programs.remove_verdict(id);
+        self.maps.remove_verdict(id);
         // The kernel may have counted in it before anyone heard of it.
         let place = self.places.remove(&id);
         let mut place = place.unwrap_or_else(|| Place::new(cgroup));
         if let Some(into) = self.places.get(&outer) {
             place.wanted_by.clone_from(&into.wanted_by);
         }
-        settle(&mut self.traces, &mut place, &self.programs);
+        settle(&mut self.traces, &mut place, None, &self.maps);
         self.depart(id);
         self.inside.insert(id, (outer, Instant::now()));
         self.release(id, outer);
@@ -251,21 +283,32 @@ impl Core {
         let Some(place) = self.places.get_mut(&id) else {
             return;
         };
-        settle(&mut self.traces, place, &self.programs);
-        place.gone = Some(Instant::now());
-        if !place.is_known() {
-            self.unattributed.pending_lost += place.settled.lost.iter().sum::<u64>();
+        if place.is_known() {
+            settle(&mut self.traces, place, None, &self.maps);
+        } else {
+            self.unattributed.pending_lost += lost_unnamed(place, &self.maps);
         }
-        self.programs.remove_verdict(id);
+        place.gone = Some(Instant::now());
+        self.maps.remove_verdict(id);
         self.depart(id);
         for trace in self.traces.iter_mut().flatten() {
             trace.forget(id);
         }
     }
 
+    /// The last trace has ended: nobody's is what waits for a name, and what was lost meanwhile.
+    fn abandon_unnamed(&mut self) {
+        self.unattributed.pending_expired += self.held.abandon();
+        for place in self.places.values_mut() {
+            if place.gone.is_none() && !place.is_known() {
+                self.unattributed.pending_lost += lost_unnamed(place, &self.maps);
+            }
+        }
+    }
+
     fn depart(&mut self, id: CgroupId) {
-        self.departed += self.programs.counters(id).into();
-        self.programs.remove_counters(id);
+        self.departed += self.maps.counters(id).into();
+        self.maps.remove_counters(id);
     }
 
     fn release(&mut self, waiting: CgroupId, place: CgroupId) {
@@ -277,6 +320,12 @@ impl Core {
             deliver(&mut self.traces, place, event);
         }
     }
+}
+
+/// What was lost of a cgroup that nobody has named yet, since the last time.
+fn lost_unnamed(place: &mut Place, maps: &Maps) -> u64 {
+    let (_, lost) = place.unsettled(maps.counters(place.cgroup.id));
+    lost.iter().sum()
 }
 
 fn deliver(traces: &mut [Option<Trace>], place: &Place, event: ExecEvent) {

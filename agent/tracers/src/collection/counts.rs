@@ -43,6 +43,9 @@ pub struct Unattributed {
     /// Cgroups for which the kernel had no room ([`Config::cgroups`](crate::Config::cgroups)), each
     /// counted once: their events count as the cgroup's that they are in.
     pub cgroups: u64,
+    /// Times that the kernel left a program out, as it does where it is running on that CPU
+    /// already, or may not be interrupted (since Linux 5.12, which tells).
+    pub missed: u64,
 }
 
 impl Unattributed {
@@ -55,8 +58,9 @@ impl Unattributed {
             too_deep,
             malformed,
             cgroups,
+            missed,
         } = self;
-        pending_expired + pending_full + pending_lost + too_deep + malformed + cgroups
+        pending_expired + pending_full + pending_lost + too_deep + malformed + cgroups + missed
     }
 }
 

@@ -82,6 +82,13 @@ impl Held {
         expired
     }
 
+    /// Drops all that waits. Returns how many.
+    pub fn abandon(&mut self) -> u64 {
+        self.by_cgroup.clear();
+        self.bytes = 0;
+        std::mem::take(&mut self.events) as u64
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.events == 0
@@ -177,5 +184,8 @@ mod tests {
         assert_eq!(pids(&held.take(HERE)), [4]);
         assert_eq!(held.expire(at(100)), 3);
         assert!(held.is_empty() && held.bytes == 0);
+        assert!(held.push(THERE, at(100), exec(9, 10)));
+        assert_eq!(held.abandon(), 1);
+        assert!(held.is_empty() && held.bytes == 0 && held.take(THERE).is_empty());
     }
 }

@@ -9,7 +9,7 @@ use super::{
     counts::Counts,
     spec::{RateLimit, TraceSpec},
 };
-use crate::exec::{ArgsMode, Arguments, ExecEvent};
+use crate::exec::{ArgsMode, Arguments, Clock, ExecEvent};
 
 /// A trace, its account, and where its events go.
 pub struct Trace {
@@ -17,6 +17,8 @@ pub struct Trace {
     pub counts: Counts,
     /// None once the trace has had its last event.
     sender: Option<mpsc::Sender<Arc<ExecEvent>>>,
+    /// Since when it only takes what happened before, in nanoseconds since boot.
+    ended: Option<u64>,
     /// The rate limit's theoretical arrival time in each container (GCRA, as in the kernel).
     arrivals: HashMap<CgroupId, u64>,
 }
@@ -29,6 +31,7 @@ impl Trace {
             spec,
             counts: Counts::default(),
             sender: Some(sender),
+            ended: None,
             arrivals: HashMap::new(),
         };
         (trace, receiver)
@@ -41,8 +44,16 @@ impl Trace {
             .is_some_and(|sender| !sender.is_closed())
     }
 
+    /// What happens from now on is not the trace's.
+    pub fn end(&mut self) {
+        self.ended = Some(Clock::since_boot());
+    }
+
     /// An event of one of the trace's containers, whose verdict stands at `cgroup`.
     pub fn offer(&mut self, event: &Arc<ExecEvent>, cgroup: CgroupId) {
+        if self.ended.is_some_and(|ended| event.boottime > ended) {
+            return;
+        }
         let Some(sender) = self.sender.as_ref().filter(|sender| !sender.is_closed()) else {
             return;
         };
@@ -87,7 +98,7 @@ impl Trace {
 
     /// The account of what never reached [`Trace::offer`].
     pub fn settle(&mut self, suppressed: [u64; 2], lost: [u64; 2]) {
-        if !self.is_live() {
+        if !self.is_live() || self.ended.is_some() {
             return;
         }
         let failed = u64::from(self.spec.exec.include_failed);
@@ -127,8 +138,33 @@ fn projected(event: &Arc<ExecEvent>, spec: &TraceSpec) -> Arc<ExecEvent> {
 fn over_rate(limit: RateLimit, arrival: &mut u64, now: u64) -> bool {
     let base = (*arrival).max(now);
     if base - now > limit.burst_ns() {
+        let furthest = now + limit.burst_ns() + u64::from(limit.interval_ns());
+        *arrival = base.min(furthest);
         return true;
     }
     *arrival = base + u64::from(limit.interval_ns());
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_was_changed_holds_at_once_and_not_for_what_the_old_one_let_through() {
+        let limit = |events_per_second, burst| RateLimit {
+            events_per_second,
+            burst,
+        };
+        let (mut arrival, now, second) = (0, 1_000_000_000_000, 1_000_000_000);
+        let mut passed = |limit, at, tries| {
+            let held = (0..tries).filter(|_| over_rate(limit, &mut arrival, at));
+            tries - held.count()
+        };
+        assert_eq!(passed(limit(1, 1000), now, 2000), 1000);
+        // It would be 1,000 s until this had let so many through.
+        assert_eq!(passed(limit(10, 5), now, 100), 0);
+        assert_eq!(passed(limit(10, 5), now + second, 100), 5);
+        assert_eq!(passed(limit(10, 5), now + 2 * second, 100), 5);
+    }
 }

@@ -2,30 +2,33 @@
 
 use traceherd_ebpf_common::{Class, Verdict, gadget};
 
-use super::spec::TraceSpec;
+use super::spec::{RateLimit, TraceSpec};
 
 /// The verdict of a cgroup of that class which the given traces want.
 ///
-/// The kernel records what any of them asks for: the most bytes, the laxest limit. Each trace cuts
-/// it to its own afterwards.
+/// The kernel records what any of them asks for: the most bytes, the laxest limit, which is the
+/// highest rate and the largest burst of any. Each trace cuts it to its own afterwards.
 pub fn verdict<'a>(class: Class, wanted_by: impl IntoIterator<Item = &'a TraceSpec>) -> Verdict {
     let mut verdict = Verdict {
         class: class as u32,
         ..Verdict::default()
     };
-    let mut limit = None;
+    let mut laxest = Some(RateLimit {
+        events_per_second: 0,
+        burst: 0,
+    });
     for spec in wanted_by {
-        let unlimited = verdict.gadgets != 0 && verdict.interval_ns == 0;
         verdict.gadgets |= gadgets(spec);
         verdict.max_args = verdict.max_args.max(spec.exec.recorded_bytes());
-        limit = match (spec.rate_limit, limit) {
-            (Some(mine), None) if !unlimited => Some((mine.interval_ns(), mine.burst_ns())),
-            (Some(mine), Some((interval, burst))) => {
-                Some((mine.interval_ns().min(interval), mine.burst_ns().max(burst)))
-            }
-            _ => None,
-        };
-        (verdict.interval_ns, verdict.burst_ns) = limit.unwrap_or_default();
+        laxest = laxest.zip(spec.rate_limit).map(|(one, other)| RateLimit {
+            events_per_second: one.events_per_second.max(other.events_per_second),
+            burst: one.burst.max(other.burst),
+        });
+    }
+    // Where nobody wants anything there is nothing to limit.
+    if let Some(limit) = laxest.filter(|_| verdict.gadgets != 0) {
+        verdict.interval_ns = limit.interval_ns();
+        verdict.burst_ns = limit.burst_ns();
     }
     verdict
 }
@@ -42,10 +45,7 @@ pub fn gadgets(spec: &TraceSpec) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        collection::spec::RateLimit,
-        exec::{ArgsMode, ExecOptions},
-    };
+    use crate::exec::{ArgsMode, ExecOptions};
 
     fn limited(events_per_second: u32, burst: u32) -> TraceSpec {
         TraceSpec {
@@ -101,10 +101,8 @@ mod tests {
         );
         for order in [[&slow, &fast], [&fast, &slow]] {
             let both = verdict(Class::Container, order);
-            assert_eq!(
-                (both.interval_ns, both.burst_ns),
-                (1_000_000, 49_000_000_000)
-            );
+            // 50 events at once, at the higher rate: not as many as there would be in 49 s of it.
+            assert_eq!((both.interval_ns, both.burst_ns), (1_000_000, 49_000_000));
         }
         for order in [
             [&slow, &free, &fast],

@@ -28,6 +28,11 @@ impl Clock {
                 .saturating_sub(nanoseconds(ClockId::CLOCK_BOOTTIME)),
         }
     }
+
+    /// The kernel's time now, in nanoseconds.
+    pub fn since_boot() -> u64 {
+        nanoseconds(ClockId::CLOCK_BOOTTIME)
+    }
 }
 
 fn nanoseconds(clock: ClockId) -> u64 {

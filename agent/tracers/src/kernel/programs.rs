@@ -1,26 +1,32 @@
-//! The eBPF programs and their maps: loading them, and what is put into and read from the maps.
+//! The eBPF programs and their maps: loading them.
 
 mod attach;
 mod constants;
+mod maps;
 
-use std::{io, os::fd::RawFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
+};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
-    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
+    maps::{Map, MapData, MapError, RingBuf},
     programs::{
         BtfTracePoint, ProgramError, tp_btf::BtfTracePointLinkId, trace_point::TracePointLinkId,
     },
     util::nr_cpus,
 };
 use thiserror::Error;
-use traceherd_containers::{CgroupId, Hierarchy};
-use traceherd_ebpf_common::{ContainerCounters, Stat, Verdict};
+use traceherd_containers::Hierarchy;
 use zerocopy::IntoBytes as _;
 
 use self::constants::Constants;
+pub use self::{
+    attach::Attached,
+    maps::{Maps, VerdictError},
+};
 use super::{
-    memory::{descriptor, map_bytes},
     offsets::BtfError,
     requirements::{self, RequirementError},
     ring::Ring,
@@ -98,18 +104,6 @@ pub enum ProgramsError {
     },
 }
 
-/// No room for a verdict.
-#[derive(Debug, Error)]
-#[error("cannot tell the kernel about the cgroup {cgroup}: at most {most} cgroups can be followed")]
-pub struct VerdictError {
-    /// The cgroup.
-    pub cgroup: CgroupId,
-    /// How many have a verdict.
-    pub most: u32,
-    /// What the kernel said.
-    pub source: MapError,
-}
-
 /// How large the maps are.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -122,30 +116,20 @@ pub struct Sizes {
 /// Most cgroups with a verdict, where nobody says otherwise.
 pub const CGROUPS: u32 = 65_536;
 
-type VerdictBytes = [u8; size_of::<Verdict>()];
-type CounterBytes = [u8; size_of::<ContainerCounters>()];
-
 /// The loaded programs. Dropping them detaches everything: nothing is pinned.
 pub struct Programs {
     ebpf: Ebpf,
-    verdicts: HashMap<MapData, u64, VerdictBytes>,
-    counters: HashMap<MapData, u64, CounterBytes>,
-    pending: Array<MapData, VerdictBytes>,
-    stats: PerCpuArray<MapData, u64>,
-    /// The maps' descriptors but for the ring's, which its reader has. The maps are all in here.
-    maps: Vec<RawFd>,
     exec: Option<BtfTracePointLinkId>,
     failed: Option<[TracePointLinkId; 2]>,
     failed_loaded: bool,
     /// What the kernel's types do not tell of where failed execs are read from.
     missing_register: Option<&'static str>,
     cgroups: Option<[BtfTracePointLinkId; 2]>,
-    most_cgroups: u32,
 }
 
 impl Programs {
     /// Loads programs and maps; attaches nothing.
-    pub fn load(hierarchy: &Hierarchy, sizes: Sizes) -> Result<(Self, Ring), ProgramsError> {
+    pub fn load(hierarchy: &Hierarchy, sizes: Sizes) -> Result<(Self, Maps, Ring), ProgramsError> {
         if OBJECT.is_empty() {
             return Err(ProgramsError::NotBuilt);
         }
@@ -165,20 +149,14 @@ impl Programs {
             .map_err(ProgramsError::Maps)?;
         load_programs(&mut ebpf)?;
         let buffer: RingBuf<MapData> = take(&mut ebpf, "RING")?;
-        let maps = ebpf.maps().filter_map(|(_, map)| descriptor(map)).collect();
+        let maps = Maps::take(&mut ebpf, sizes.cgroups)?;
         let programs = Self {
-            verdicts: take(&mut ebpf, "VERDICTS")?,
-            counters: take(&mut ebpf, "COUNTERS")?,
-            pending: take(&mut ebpf, "PENDING")?,
-            stats: take(&mut ebpf, "STATS")?,
             ebpf,
-            maps,
             exec: None,
             failed: None,
             failed_loaded: false,
             missing_register: constants.missing_register,
             cgroups: None,
-            most_cgroups: sizes.cgroups,
         };
         // What was read to load the programs is worth tens of megabytes, and is not needed again.
         // SAFETY: no preconditions.
@@ -187,67 +165,16 @@ impl Programs {
             libc::malloc_trim(0);
         }
         let bytes = ring_bytes;
-        Ok((programs, Ring { buffer, bytes }))
+        Ok((programs, maps, Ring { buffer, bytes }))
     }
 
-    /// Bytes of kernel memory that the maps take, without the ring.
-    pub fn map_bytes(&self) -> u64 {
-        self.maps.iter().copied().map(map_bytes).sum()
-    }
-
-    /// Sets the verdict of a cgroup.
-    pub fn set_verdict(&mut self, cgroup: CgroupId, verdict: Verdict) -> Result<(), VerdictError> {
-        let bytes: VerdictBytes = zerocopy::transmute!(verdict);
-        self.verdicts
-            .insert(cgroup.0, bytes, 0)
-            .map_err(|source| VerdictError {
-                cgroup,
-                most: self.most_cgroups,
-                source,
-            })
-    }
-
-    /// How many cgroups can have a verdict.
-    pub fn most_cgroups(&self) -> u32 {
-        self.most_cgroups
-    }
-
-    /// Takes a cgroup's verdict away.
-    pub fn remove_verdict(&mut self, cgroup: CgroupId) {
-        // Not there is as good as removed.
-        let _ = self.verdicts.remove(&cgroup.0);
-    }
-
-    /// What is wanted of cgroups that are pending.
-    pub fn set_pending(&mut self, verdict: Verdict) -> Result<(), ProgramsError> {
-        let bytes: VerdictBytes = zerocopy::transmute!(verdict);
-        self.pending
-            .set(0, bytes, 0)
-            .map_err(|source| ProgramsError::Map {
-                name: "PENDING",
-                source,
-            })
-    }
-
-    /// What the kernel counted for a cgroup; zeros where nothing ever happened.
-    pub fn counters(&self, cgroup: CgroupId) -> ContainerCounters {
-        self.counters.get(&cgroup.0, 0).map_or_else(
-            |_| ContainerCounters::default(),
-            |bytes| zerocopy::transmute!(bytes),
-        )
-    }
-
-    /// Forgets what was counted for a cgroup.
-    pub fn remove_counters(&mut self, cgroup: CgroupId) {
-        // Not there is as good as removed.
-        let _ = self.counters.remove(&cgroup.0);
-    }
-
-    /// One of the counters for what belongs to no cgroup, summed over the CPUs.
-    pub fn stat(&self, stat: Stat) -> u64 {
-        self.stats
-            .get(&(stat as u32), 0)
-            .map_or(0, |values| values.iter().sum())
+    /// The descriptors of the programs that are loaded, for as long as this lives.
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        let loaded = self
+            .ebpf
+            .programs()
+            .filter_map(|(_, program)| program.fd().ok());
+        loaded.map(|fd| fd.as_fd().as_raw_fd()).collect()
     }
 }
 

@@ -28,8 +28,10 @@ use super::memory::map_bytes;
 const LOOK_EVERY_MS: u8 = 25;
 /// How often the reader shows that it is there while nothing is attached, in milliseconds.
 const IDLE_MS: u16 = 500;
-/// How many records are read at most between two marks that the reader lives.
+/// How many records are read at most between two marks of how far the reader is.
 const MARK_EVERY: u32 = 64;
+/// How long the reader reads at most, where the ring is never empty, before it says so.
+const PAUSE_EVERY: Duration = Duration::from_millis(100);
 
 /// A ring and its size.
 pub struct Ring {
@@ -60,21 +62,22 @@ pub enum Input<'a> {
     Record(Record<'a>),
     /// Something that is none.
     Malformed(DecodeError),
-    /// The ring is empty for now.
-    Drained,
+    /// The ring is empty for now, or has not been for a while: time for what else is to be done.
+    Pause,
 }
 
 /// The thread that reads a ring. Dropping it reads what is there and ends it.
 pub struct RingReader {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    positions: Positions,
     bytes: u32,
 }
 
 struct Shared {
     state: Mutex<State>,
-    drained: Condvar,
+    /// The reader is farther.
+    farther: Condvar,
+    positions: Positions,
     nudge: EventFd,
     began: Instant,
     /// When the reader last read, in nanoseconds since it began.
@@ -86,9 +89,8 @@ struct State {
     /// Whether records may come by themselves: whether to look without being woken.
     live: bool,
     stop: bool,
-    /// Times somebody asked for the ring to be read empty, and times that it was for them.
-    asked: u64,
-    answered: u64,
+    /// How far everything has been handed over, as a position in the ring.
+    handed_over: usize,
 }
 
 impl Shared {
@@ -97,9 +99,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows that the reader lives, and how far it is.
     fn mark_read(&self) {
         let since = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.read_at.store(since, Ordering::Relaxed);
+        self.state().handed_over = self.positions.read();
+        self.farther.notify_all();
     }
 
     fn wake(&self) {
@@ -111,15 +116,15 @@ impl Shared {
 impl RingReader {
     /// Starts reading.
     pub fn start(ring: Ring, handle: impl FnMut(Input<'_>) + Send + 'static) -> io::Result<Self> {
+        let Ring { buffer, bytes } = ring;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
-            drained: Condvar::new(),
+            farther: Condvar::new(),
+            positions: Positions::of(&buffer)?,
             nudge: EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
             began: Instant::now(),
             read_at: AtomicU64::new(0),
         });
-        let Ring { buffer, bytes } = ring;
-        let positions = Positions::of(&buffer)?;
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("traceherd-ring".into())
@@ -127,7 +132,6 @@ impl RingReader {
         Ok(Self {
             shared,
             thread: Some(thread),
-            positions,
             bytes,
         })
     }
@@ -138,14 +142,14 @@ impl RingReader {
         RingState {
             live: self.shared.state().live,
             last_read: self.shared.began.elapsed().saturating_sub(read_at),
-            used_bytes: self.positions.used_bytes(),
+            used_bytes: self.shared.positions.used_bytes(),
             size_bytes: self.bytes.into(),
         }
     }
 
     /// Bytes of kernel memory that the ring takes.
     pub fn map_bytes(&self) -> u64 {
-        map_bytes(self.positions.ring().as_raw_fd())
+        map_bytes(self.shared.positions.ring().as_raw_fd())
     }
 
     /// Says whether programs are attached that write to the ring.
@@ -154,17 +158,18 @@ impl RingReader {
         self.shared.wake();
     }
 
-    /// Returns when everything that was in the ring has been handed over. Must not be called from
-    /// the reader's own thread, nor under a lock that its handler takes.
+    /// Returns when everything that is in the ring now has been handed over, whatever comes
+    /// meanwhile. Must not be called from the reader's own thread, nor under a lock that its
+    /// handler takes.
     pub fn flush(&self) {
-        let mut state = self.shared.state();
-        state.asked += 1;
-        let mine = state.asked;
+        let written = self.shared.positions.written();
         self.shared.wake();
-        while state.answered < mine && !state.stop {
+        let mut state = self.shared.state();
+        // Positions only grow, and may wrap.
+        while (written.wrapping_sub(state.handed_over) as isize) > 0 && !state.stop {
             state = self
                 .shared
-                .drained
+                .farther
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -190,33 +195,37 @@ struct Gone<'a>(&'a Shared);
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
         self.0.state().stop = true;
-        self.0.drained.notify_all();
+        self.0.farther.notify_all();
     }
 }
 
 fn read(mut ring: RingBuf<MapData>, shared: &Shared, mut handle: impl FnMut(Input<'_>)) {
     let _gone = Gone(shared);
     loop {
-        let (stop, asked, live) = {
+        let (stop, live) = {
             let state = shared.state();
-            (state.stop, state.asked, state.live)
+            (state.stop, state.live)
         };
-        let mut unmarked = 0;
+        let (mut unmarked, mut paused) = (0, Instant::now());
         while let Some(item) = ring.next() {
             handle(match Record::decode(&item) {
                 Ok(record) => Input::Record(record),
                 Err(error) => Input::Malformed(error),
             });
+            // From here on it counts as read.
+            drop(item);
             unmarked += 1;
             if unmarked == MARK_EVERY {
                 unmarked = 0;
                 shared.mark_read();
+                if paused.elapsed() >= PAUSE_EVERY {
+                    handle(Input::Pause);
+                    paused = Instant::now();
+                }
             }
         }
-        handle(Input::Drained);
+        handle(Input::Pause);
         shared.mark_read();
-        shared.state().answered = asked;
-        shared.drained.notify_all();
         if stop {
             return;
         }

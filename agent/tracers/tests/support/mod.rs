@@ -6,3 +6,4 @@ pub mod child;
 pub mod proc;
 pub mod recorder;
 pub mod stage;
+pub mod tally;

@@ -17,7 +17,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use traceherd_containers::{Builder, CgroupId, ContainerCollection, Selector};
+use traceherd_containers::{Builder, CgroupId, ContainerCollection, Hierarchy, Selector};
 use traceherd_e2e::{Docker, Runc};
 use traceherd_tracers::{Config, Counts, Events, ExecEvent, TraceSpec, TracerCollection};
 
@@ -29,13 +29,15 @@ pub struct Stage {
     pub containers: ContainerCollection,
     runc: Runc,
     _docker: Option<Docker>,
-    /// Cgroups of nobody, to be removed however the test ends.
-    nobodys: Mutex<Vec<PathBuf>>,
+    /// Where the test makes cgroups.
+    home: PathBuf,
+    /// Cgroups that the test made, to be removed however it ends.
+    made: Mutex<Vec<PathBuf>>,
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        for path in self.nobodys.lock().unwrap().drain(..) {
+        for path in self.made.lock().unwrap().drain(..) {
             let _ = fs::remove_dir(path);
         }
     }
@@ -44,7 +46,7 @@ impl Drop for Stage {
 /// A running container. Whatever enters its cgroup is its own.
 pub struct Ground {
     pub name: String,
-    procs: PathBuf,
+    pub procs: PathBuf,
 }
 
 impl Stage {
@@ -53,7 +55,7 @@ impl Stage {
     }
 
     pub async fn with(config: Config) -> Self {
-        Self::of(ContainerCollection::builder(), config).await
+        Self::of(ContainerCollection::builder(), config, false).await
     }
 
     /// With a docker that answers no more: a new cgroup that is named as a container's is pending
@@ -61,22 +63,49 @@ impl Stage {
     pub async fn with_a_stopped_docker(config: Config) -> Self {
         let docker = Docker::start().unwrap();
         let sources = ContainerCollection::builder().docker(docker.socket());
-        let mut stage = Self::of(sources, config).await;
-        let daemon = Pid::from_raw(docker.pid().cast_signed());
-        kill(daemon, Signal::SIGSTOP).unwrap();
-        stage._docker = Some(docker);
-        stage
+        let stage = Self::of(sources, config, false).await;
+        stage.with_stopped(docker)
     }
 
-    async fn of(sources: Builder, config: Config) -> Self {
-        let containers = sources.kernel().start().await.unwrap();
+    /// A node of its own: what others do on this machine is not seen, and every number is the
+    /// test's alone.
+    pub async fn apart(config: Config) -> Self {
+        Self::of(ContainerCollection::builder(), config, true).await
+    }
+
+    /// A node of its own with a docker that answers no more.
+    pub async fn apart_with_a_stopped_docker(config: Config) -> Self {
+        let docker = Docker::start().unwrap();
+        let sources = ContainerCollection::builder().docker(docker.socket());
+        let stage = Self::of(sources, config, true).await;
+        stage.with_stopped(docker)
+    }
+
+    fn with_stopped(mut self, docker: Docker) -> Self {
+        let daemon = Pid::from_raw(docker.pid().cast_signed());
+        kill(daemon, Signal::SIGSTOP).unwrap();
+        self._docker = Some(docker);
+        self
+    }
+
+    async fn of(sources: Builder, config: Config, apart: bool) -> Self {
+        let runc = Runc::start().unwrap();
+        let (mut sources, mut home) = (sources.kernel(), Hierarchy::detect().unwrap().mount_point);
+        if apart {
+            let root = runc.cgroup_parent();
+            home.push(root.trim_start_matches('/'));
+            fs::create_dir(&home).unwrap();
+            sources = sources.cgroup_root(root);
+        }
+        let containers = sources.start().await.unwrap();
         let tracers = TracerCollection::start(config, &containers).unwrap();
         Self {
             tracers,
             containers,
-            runc: Runc::start().unwrap(),
+            runc,
             _docker: None,
-            nobodys: Mutex::default(),
+            home,
+            made: Mutex::default(),
         }
     }
 
@@ -143,9 +172,23 @@ impl Stage {
 
     /// An empty cgroup beside the containers, to make cgroups in.
     pub fn ground(&self) -> PathBuf {
-        let path = self.containers.hierarchy().mount_point.join(self.name());
+        self.make(&self.name())
+    }
+
+    fn make(&self, name: &str) -> PathBuf {
+        let path = self.home.join(name);
         fs::create_dir(&path).unwrap();
+        self.made.lock().unwrap().push(path.clone());
         path
+    }
+
+    /// A cgroup of the host's own.
+    pub fn hosts(&self) -> Ground {
+        let path = self.ground();
+        Ground {
+            name: String::new(),
+            procs: path.join("cgroup.procs"),
+        }
     }
 
     /// A cgroup that is named as a container's, and is nobody's.
@@ -153,13 +196,8 @@ impl Stage {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{:032x}{number:032x}", std::process::id());
-        let path = self.containers.hierarchy().mount_point.join(&name);
-        fs::create_dir(&path).unwrap();
-        self.nobodys.lock().unwrap().push(path.clone());
-        Ground {
-            name,
-            procs: path.join("cgroup.procs"),
-        }
+        let procs = self.make(&name).join("cgroup.procs");
+        Ground { name, procs }
     }
 
     /// Kills and removes a container.

@@ -1,6 +1,8 @@
 //! The kernel's half: what is attached, its verdicts, and putting its counters to the traces'
 //! accounts.
 
+use std::os::fd::RawFd;
+
 use traceherd_containers::CgroupId;
 use traceherd_ebpf_common::{Class, Verdict, gadget};
 use tracing::warn;
@@ -13,36 +15,29 @@ use super::{
     },
     Core,
 };
-use crate::kernel::programs::{Programs, ProgramsError};
+use crate::kernel::programs::{Attached, Maps};
 
 impl Core {
-    /// Attaches what the traces need, and nothing else. Cgroups are followed before execs are.
-    pub fn attach(&mut self) -> Result<(), ProgramsError> {
+    /// What the traces need to be attached. Cgroups are followed before execs are.
+    pub fn needs(&self) -> Attached {
         let live = || self.traces.iter().flatten().filter(|trace| trace.is_live());
-        let (any, failed) = (
-            live().next().is_some(),
-            live().any(|trace| gadgets(&trace.spec) & gadget::EXEC_FAILED != 0),
-        );
-        self.programs.set_failed(failed)?;
-        self.programs.set_exec(any)?;
-        self.programs.set_cgroups(any || self.preparing)
-    }
-
-    /// Before the first trace: follows cgroups, until there is one.
-    pub fn follow_cgroups(&mut self) -> Result<(), ProgramsError> {
-        self.programs.set_cgroups(true)?;
-        self.preparing = true;
-        Ok(())
-    }
-
-    /// The first trace is there, or was given up: what nobody needs is detached. Returns whether
-    /// anything is attached.
-    pub fn end_preparing(&mut self) -> bool {
-        if std::mem::take(&mut self.preparing) {
-            // Only detaching can be left to do, and that does not fail.
-            let _ = self.attach();
+        let exec = live().next().is_some();
+        Attached {
+            cgroups: exec || self.preparing.cgroups,
+            exec,
+            failed: self.preparing.failed
+                || live().any(|trace| gadgets(&trace.spec) & gadget::EXEC_FAILED != 0),
         }
-        self.programs.live()
+    }
+
+    /// These programs are loaded.
+    pub fn loaded(&mut self, programs: Vec<RawFd>) {
+        self.programs = programs;
+    }
+
+    /// What is needed besides, for a trace that is about to come.
+    pub fn prepare(&mut self, preparing: Attached) {
+        self.preparing = preparing;
     }
 
     pub(super) fn tell_kernel(&mut self, id: CgroupId, without: Option<usize>) {
@@ -61,7 +56,7 @@ impl Core {
         if place.verdict == Some(verdict) {
             return;
         }
-        match self.programs.set_verdict(id, verdict) {
+        match self.maps.set_verdict(id, verdict) {
             Ok(()) => place.verdict = Some(verdict),
             Err(error) => {
                 // It is tried again with every change, and is one cgroup all the same.
@@ -89,7 +84,7 @@ impl Core {
             burst_ns: 0,
             ..verdict(Class::Pending, live)
         };
-        if let Err(error) = self.programs.set_pending(template) {
+        if let Err(error) = self.maps.set_pending(template) {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "new containers are not followed"
@@ -97,13 +92,25 @@ impl Core {
         }
     }
 
-    /// Puts what the kernel suppressed and lost in a cgroup to the accounts of those who want it.
-    pub(super) fn settle(&mut self, id: CgroupId) {
+    /// Puts what the kernel suppressed and lost in a cgroup to the accounts of those who wanted it.
+    /// After a verdict has changed these are those who wanted it before: what the kernel did by
+    /// the old verdict is theirs.
+    pub(super) fn settle(&mut self, id: CgroupId, wanted_by: &[usize]) {
         if let Some(place) = self.places.get_mut(&id)
             && place.gone.is_none()
             && place.is_known()
         {
-            settle(&mut self.traces, place, &self.programs);
+            settle(&mut self.traces, place, Some(wanted_by), &self.maps);
+        }
+    }
+
+    /// The same, where nothing has changed.
+    pub(super) fn settle_own(&mut self, id: CgroupId) {
+        if let Some(place) = self.places.get_mut(&id)
+            && place.gone.is_none()
+            && place.is_known()
+        {
+            settle(&mut self.traces, place, None, &self.maps);
         }
     }
 
@@ -111,19 +118,25 @@ impl Core {
         if !self.warned_full {
             warn!(
                 "the kernel has no room for more than {} cgroups: newer ones are not told apart",
-                self.programs.most_cgroups()
+                self.maps.most_cgroups()
             );
             self.warned_full = true;
         }
     }
 }
 
-pub(super) fn settle(traces: &mut [Option<Trace>], place: &mut Place, programs: &Programs) {
-    let (suppressed, lost) = place.unsettled(programs.counters(place.cgroup.id));
+/// To the accounts of `wanted_by`, or of those who want it now.
+pub(super) fn settle(
+    traces: &mut [Option<Trace>],
+    place: &mut Place,
+    wanted_by: Option<&[usize]>,
+    maps: &Maps,
+) {
+    let (suppressed, lost) = place.unsettled(maps.counters(place.cgroup.id));
     if suppressed == [0, 0] && lost == [0, 0] {
         return;
     }
-    for &index in &place.wanted_by {
+    for &index in wanted_by.unwrap_or(&place.wanted_by) {
         if let Some(trace) = &mut traces[index] {
             trace.settle(suppressed, lost);
         }

@@ -22,7 +22,6 @@ impl Core {
         });
         self.traces[index] = Some(trace);
         self.names.insert(name, index);
-        self.preparing = false;
         self.reconsider_trace(index);
     }
 
@@ -32,10 +31,13 @@ impl Core {
             return;
         };
         for id in self.wanted(index) {
-            self.settle(id);
             self.tell_kernel(id, Some(index));
+            self.settle_own(id);
         }
         self.tell_pending(Some(index));
+        if let Some(trace) = &mut self.traces[index] {
+            trace.end();
+        }
     }
 
     /// Takes the trace out. Returns its account.
@@ -45,6 +47,9 @@ impl Core {
         self.names.remove(name);
         self.traces[index] = None;
         self.reconsider_trace(index);
+        if self.names.is_empty() {
+            self.abandon_unnamed();
+        }
         counts
     }
 
@@ -55,7 +60,7 @@ impl Core {
         };
         // What was lost until now is put to the account of the spec until now.
         for id in self.wanted(index) {
-            self.settle(id);
+            self.settle_own(id);
         }
         if let Some(trace) = &mut self.traces[index] {
             change(trace);
@@ -67,7 +72,7 @@ impl Core {
     pub fn counts(&mut self, name: &str) -> Option<Counts> {
         let index = *self.names.get(name)?;
         for id in self.wanted(index) {
-            self.settle(id);
+            self.settle_own(id);
         }
         Some(self.traces[index].as_ref()?.counts)
     }
@@ -107,23 +112,16 @@ impl Core {
                 continue;
             };
             let wanted = wants(self.traces[index].as_ref(), &place.whose);
-            match (place.wanted_by.binary_search(&index), wanted) {
+            let before = place.wanted_by.clone();
+            match (before.binary_search(&index), wanted) {
                 // What it wants of it may differ.
                 (Ok(_), true) => {}
                 (Err(_), false) => continue,
-                (found, _) => {
-                    // What was lost until now is put to the accounts of those who wanted it.
-                    self.settle(id);
-                    let Some(place) = self.places.get_mut(&id) else {
-                        continue;
-                    };
-                    match found {
-                        Ok(at) => drop(place.wanted_by.remove(at)),
-                        Err(at) => place.wanted_by.insert(at, index),
-                    }
-                }
+                (Ok(at), false) => drop(place.wanted_by.remove(at)),
+                (Err(at), true) => place.wanted_by.insert(at, index),
             }
             self.tell_kernel(id, None);
+            self.settle(id, &before);
         }
         self.tell_pending(None);
     }

@@ -12,9 +12,37 @@ use super::{
 /// The first kernel with `bpf_task_pt_regs`.
 const FAILURES_SINCE: (u32, u32) = (5, 15);
 
+/// What is attached, or is to be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Attached {
+    /// What sees cgroups come and go.
+    pub cgroups: bool,
+    /// What sees successful execs.
+    pub exec: bool,
+    /// What sees failed ones. It makes every system call of the machine a little slower.
+    pub failed: bool,
+}
+
 impl Programs {
+    /// Attaches this and nothing else. The kernel may take a second over it: what sees failed
+    /// execs is loaded when it is first asked for.
+    pub fn attach(&mut self, wanted: Attached) -> Result<(), ProgramsError> {
+        self.set_failed(wanted.failed)?;
+        self.set_exec(wanted.exec)?;
+        self.set_cgroups(wanted.cgroups)
+    }
+
+    /// What is attached.
+    pub fn attached(&self) -> Attached {
+        Attached {
+            cgroups: self.cgroups.is_some(),
+            exec: self.exec.is_some(),
+            failed: self.failed.is_some(),
+        }
+    }
+
     /// Attaches or detaches what sees successful execs.
-    pub fn set_exec(&mut self, on: bool) -> Result<(), ProgramsError> {
+    fn set_exec(&mut self, on: bool) -> Result<(), ProgramsError> {
         if on && self.exec.is_none() {
             self.exec = Some(self.attach_btf("exec")?);
         } else if !on && let Some(link) = self.exec.take() {
@@ -23,9 +51,8 @@ impl Programs {
         Ok(())
     }
 
-    /// Attaches or detaches what sees failed execs. Attached, it makes every system call of the
-    /// machine a little slower.
-    pub fn set_failed(&mut self, on: bool) -> Result<(), ProgramsError> {
+    /// Attaches or detaches what sees failed execs.
+    fn set_failed(&mut self, on: bool) -> Result<(), ProgramsError> {
         const PROGRAMS: [(&str, &str); 2] = [
             ("execve_exit", "sys_exit_execve"),
             ("execveat_exit", "sys_exit_execveat"),
@@ -61,7 +88,7 @@ impl Programs {
     }
 
     /// Attaches or detaches what sees cgroups come and go.
-    pub fn set_cgroups(&mut self, on: bool) -> Result<(), ProgramsError> {
+    fn set_cgroups(&mut self, on: bool) -> Result<(), ProgramsError> {
         if on && self.cgroups.is_none() {
             let made = self.attach_btf("cgroup_mkdir")?;
             match self.attach_btf("cgroup_rmdir") {
@@ -76,11 +103,6 @@ impl Programs {
             self.detach_btf("cgroup_rmdir", removed);
         }
         Ok(())
-    }
-
-    /// Whether anything is attached.
-    pub fn live(&self) -> bool {
-        self.exec.is_some() || self.failed.is_some() || self.cgroups.is_some()
     }
 
     fn attach_btf(&mut self, program: &'static str) -> Result<BtfTracePointLinkId, ProgramsError> {

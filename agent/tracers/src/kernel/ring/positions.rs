@@ -57,9 +57,18 @@ impl Positions {
     /// Bytes that are written and not yet read.
     pub fn used_bytes(&self) -> u64 {
         // Read first, so that what is written meanwhile makes it no less than nothing.
-        let read = self.position(0);
-        let written = self.position(self.page_bytes.get());
-        written.wrapping_sub(read) as u64
+        let read = self.read();
+        self.written().wrapping_sub(read) as u64
+    }
+
+    /// How far it is read.
+    pub fn read(&self) -> usize {
+        self.position(0)
+    }
+
+    /// How far it is written, or is being written.
+    pub fn written(&self) -> usize {
+        self.position(self.page_bytes.get())
     }
 
     /// The ring's descriptor.
