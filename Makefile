@@ -2,7 +2,7 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes soak lint bench demo cluster cluster-down fmt doc clean
+.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes test-kernels soak fuzz lint bench demo cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
 runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
@@ -13,6 +13,7 @@ endif
 
 CLUSTER ?= play
 NODES ?= 1
+FUZZ_SECONDS ?= 120
 target = $(if $(CARGO_TARGET_DIR),$(abspath $(CARGO_TARGET_DIR)),$(CURDIR)/target)
 
 debug_programs = TRACEHERD=$(target)/debug/traceherd TRACEHERD_OPERATOR=$(target)/debug/traceherd-operator
@@ -36,6 +37,7 @@ test: setup ## All tests, on this kernel, with real container runtimes and a rea
 	cargo build --locked --package traceherd-agent --package traceherd-operator
 	$(debug_programs) $(as_root) cargo test --locked
 	@[ -e /sys/fs/cgroup/cgroup.procs ] || $(MAKE) --no-print-directory test-cgroup-v2
+	@e2e/fuzz/run.sh 2
 
 # Those of a memory limit need a controller that is bound to v1 where v1 is mounted.
 test-cgroup-v2: setup ## The tests with real containers where only cgroup v2 is mounted (as root; after test on v1)
@@ -54,6 +56,13 @@ test-two-nodes: setup ## The tests that need a cluster of two nodes (as root)
 soak: setup ## 20 minutes of containers that come and go: what Traceherd takes stays flat (as root; SOAK_MINUTES)
 	@e2e/install-runtimes.sh >/dev/null
 	SOAK_MINUTES=$(or $(SOAK_MINUTES),20) $(as_root) cargo test --locked --package traceherd-tracers --test soak -- --nocapture
+
+test-kernels: build ## Boots Linux 5.10, 6.1, 6.12 and Debian's newest in qemu and traces there (KERNELS="5.10 newest")
+	cargo build --release --locked --package traceherd-e2e --bin guest
+	e2e/kernels/run.sh $(target)/release/traceherd $(target)/release/guest $(KERNELS)
+
+fuzz: setup ## Feeds what others wrote, and worse, to all that reads it (FUZZ_SECONDS for each, default 120)
+	@e2e/fuzz/run.sh $(FUZZ_SECONDS)
 
 lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
 	@e2e/lint.sh

@@ -3,7 +3,9 @@
 # and unpacks them into a folder.
 #
 #   unpack-packages.sh [--suite SUITE] FOLDER PACKAGE... [--optional PACKAGE...]
+#   unpack-packages.sh --with-dependencies FOLDER PACKAGE...
 #
+# With dependencies: also the packages that these need and that the machine does not have.
 # Nothing is installed, root is not needed, and it works where `apt-get update` never ran.
 set -euo pipefail
 
@@ -13,9 +15,13 @@ fail() {
 }
 
 suite=
+dependencies=
 if [ "$1" = --suite ]; then
   suite=$2
   shift 2
+elif [ "$1" = --with-dependencies ]; then
+  dependencies=yes
+  shift
 fi
 folder=$(realpath "$1")
 shift
@@ -46,21 +52,33 @@ own_lists=(
 lists=()
 apt() { (cd "$work/debs" && apt-get -qq -o APT::Sandbox::User=root "${lists[@]}" "$@") >>"$work/log" 2>&1; }
 
+download() {
+  local all=("$@")
+  if [ -n "$dependencies" ]; then
+    mapfile -t all < <(
+      apt-get "${lists[@]}" --simulate --no-install-recommends install "$@" 2>>"$work/log" |
+        sed -n 's/^Inst \([^ ]*\).*/\1/p'
+    )
+    [ ${#all[@]} -gt 0 ] || return
+  fi
+  apt download "${all[@]}"
+}
+
 if [ -n "$suite" ]; then
-  mirror=$("$(dirname "$0")/../ebpf/debian-mirror.sh") || fail "needs a mirror of Debian among apt's sources"
+  mirror=$("$(dirname "$0")/../ebpf/debian-mirror.sh" "$suite") || fail "needs a mirror of Debian among apt's sources"
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$work/sources.list"
   lists=(
     "${own_lists[@]}" -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
   )
-  if ! apt update || ! apt download "${wanted[@]}"; then
+  if ! apt update || ! download "${wanted[@]}"; then
     fail "cannot get ${wanted[*]} of Debian's $suite: $(cat "$work/log")"
   fi
 # The system's package lists serve where there are any and they are not outdated.
-elif ! apt download "${wanted[@]}"; then
+elif ! download "${wanted[@]}"; then
   lists=("${own_lists[@]}")
   # Sources beyond the distribution's own may be out of reach.
   apt update || true
-  apt download "${wanted[@]}" || fail "cannot get ${wanted[*]}: $(cat "$work/log")"
+  download "${wanted[@]}" || fail "cannot get ${wanted[*]}: $(cat "$work/log")"
 fi
 for package in "${optional[@]}"; do apt download "$package" || true; done
 for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$folder"; done

@@ -10,8 +10,11 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 // include/uapi/linux/bpf.h
 const BPF_MAP_GET_NEXT_KEY: libc::c_int = 4;
+const BPF_PROG_GET_NEXT_ID: libc::c_int = 11;
+const BPF_MAP_GET_NEXT_ID: libc::c_int = 12;
 const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_MAP_GET_FD_BY_ID: libc::c_int = 14;
+const BPF_LINK_GET_NEXT_ID: libc::c_int = 31;
 const BPF_ENABLE_STATS: libc::c_int = 32;
 const BPF_MAP_TYPE_HASH: u64 = 1;
 const BPF_MAP_TYPE_RINGBUF: u64 = 27;
@@ -65,6 +68,29 @@ pub fn has_attached(pid: u32) -> bool {
 #[must_use]
 pub fn is_loaded(program: u32) -> bool {
     bpf(BPF_PROG_GET_FD_BY_ID, program).is_ok()
+}
+
+/// The ids of everything of eBPF that the kernel has, whoever holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// Programs.
+    pub programs: Vec<u32>,
+    /// Maps.
+    pub maps: Vec<u32>,
+    /// Links: what attaches a program.
+    pub links: Vec<u32>,
+}
+
+/// What there is at this moment.
+///
+/// # Errors
+/// Without CAP_SYS_ADMIN.
+pub fn objects() -> io::Result<Objects> {
+    Ok(Objects {
+        programs: ids(BPF_PROG_GET_NEXT_ID)?,
+        maps: ids(BPF_MAP_GET_NEXT_ID)?,
+        links: ids(BPF_LINK_GET_NEXT_ID)?,
+    })
 }
 
 /// The run time of these programs together.
@@ -203,25 +229,40 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.trim().parse().ok()
 }
 
+/// All ids of one kind, by the command that tells the one after another.
+fn ids(next: libc::c_int) -> io::Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    loop {
+        let mut attributes = [ids.last().copied().unwrap_or(0), 0, 0, 0];
+        match call(next, &mut attributes) {
+            Ok(_) => ids.push(attributes[1]),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(ids),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// A bpf(2) call whose argument is one number (an id or a type) and whose result is a descriptor.
 fn bpf(command: libc::c_int, argument: u32) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Attributes([u32; 4]);
-    let attributes = Attributes([argument, 0, 0, 0]);
-    // SAFETY: the kernel reads the size it is told from a buffer of that size.
-    let fd = unsafe {
+    let fd = call(command, &mut [argument, 0, 0, 0])?;
+    // SAFETY: a descriptor that the kernel has just made for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn call(command: libc::c_int, attributes: &mut [u32; 4]) -> io::Result<i32> {
+    // SAFETY: the kernel reads and writes the size it is told in a buffer of that size.
+    let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command,
-            &raw const attributes,
-            size_of::<Attributes>(),
+            attributes.as_mut_ptr(),
+            size_of_val(attributes),
         )
     };
-    if fd < 0 {
+    if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: a descriptor that the kernel has just made for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    Ok(result as i32)
 }
 
 #[cfg(test)]

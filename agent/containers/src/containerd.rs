@@ -22,6 +22,8 @@ use crate::backoff::Backoff;
 use crate::facts::{Facts, Source, SourceEvent, reason};
 use crate::oci;
 use answers::Told;
+#[cfg(fuzzing)]
+pub use answers::fuzz;
 use calls::Calls;
 
 /// One container looked up while its cgroup waits, in parts: the namespaces, the record.

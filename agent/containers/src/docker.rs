@@ -24,6 +24,8 @@ use crate::container::Runtime;
 use crate::facts::{Facts, Source, SourceEvent};
 use crate::oci::Init;
 use answers::Told;
+#[cfg(fuzzing)]
+pub use answers::fuzz;
 pub(crate) use error::DockerError;
 
 /// One container looked up while its cgroup waits.

@@ -89,6 +89,9 @@ mod facts;
 mod fake_runtime;
 mod fanotify;
 mod feed;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod hierarchy;
 mod housekeeping;
 mod image;

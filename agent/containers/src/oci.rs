@@ -4,7 +4,10 @@ mod annotations;
 mod bundle;
 mod cgroups_path;
 mod command_line;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod init;
+mod malformed;
 mod process_root;
 mod state;
 
@@ -58,7 +61,7 @@ pub(crate) fn creator_bundle(creator_pid: u32) -> Option<Facts> {
             source,
         })
         .and_then(|root| bundle_facts(&root, &creation, Source::Oci));
-    or_debug(facts)
+    or_told(facts)
 }
 
 /// What runc's or crun's state of the container `id` says, where that state names the cgroup
@@ -68,7 +71,7 @@ pub(crate) fn state_files(id: &str, cgroup_path: &str) -> Option<Facts> {
         return None;
     }
     usual_roots().iter().find_map(|root| {
-        let state = or_debug(state_below(root, id).transpose()?)?;
+        let state = or_told(state_below(root, id).transpose()?)?;
         let path = state
             .cgroup_paths
             .iter()
@@ -112,7 +115,7 @@ fn first_bundle(
     let own = ProcessRoot::own().ok()?;
     bundles.find_map(|bundle| {
         let creation = Creation::of(id, bundle);
-        let facts = or_debug(bundle_facts(&own, &creation, Source::Oci))?;
+        let facts = or_told(bundle_facts(&own, &creation, Source::Oci))?;
         let agrees = agrees(facts.cgroup_path.as_deref()?, id, cgroup_path);
         agrees.then_some(facts)
     })
@@ -184,9 +187,13 @@ fn read(root: &ProcessRoot, path: &Path) -> Result<Vec<u8>, OciError> {
         })
 }
 
-fn or_debug<T>(result: Result<T, OciError>) -> Option<T> {
+fn or_told<T>(result: Result<T, OciError>) -> Option<T> {
     result
-        .map_err(|error| debug!(error = &error as &dyn std::error::Error, "no OCI facts"))
+        .map_err(|error| match &error {
+            OciError::Json { path, .. } => malformed::tell(path, &error),
+            // A process that has ended since, mostly.
+            _ => debug!(error = &error as &dyn std::error::Error, "no OCI facts"),
+        })
         .ok()
 }
 

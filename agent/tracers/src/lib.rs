@@ -46,6 +46,9 @@
 
 mod collection;
 mod exec;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod kernel;
 mod tracer;
 

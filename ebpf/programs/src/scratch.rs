@@ -6,7 +6,7 @@ use aya_ebpf::helpers::{
     bpf_get_smp_processor_id,
     generated::{bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_probe_read_user_str},
 };
-use core::{arch::asm, ffi::c_void};
+use core::ffi::c_void;
 use traceherd_ebpf_common::{PAGE_BYTES, RECORD_BYTES};
 
 use crate::{kernel::Ptr, maps::SCRATCH};
@@ -21,17 +21,6 @@ pub struct Scratch {
     pub len: u64,
 }
 
-/// Keeps the compiler from reasoning about `value`, so that a bound which follows is really
-/// tested, in the register that is used.
-#[inline(always)]
-fn opaque(mut value: u64) -> u64 {
-    // An instruction that does nothing: without any, two of the debug information's lines would
-    // share an address, which the kernel refuses.
-    // SAFETY: moves a register to itself.
-    unsafe { asm!("{0} = {0}", inout(reg) value, options(pure, nomem, preserves_flags)) };
-    value
-}
-
 impl Scratch {
     /// This CPU's buffer, with `header` bytes left free for a header.
     #[inline(always)]
@@ -44,6 +33,21 @@ impl Scratch {
         })
     }
 
+    /// The same number, but any number at all to the verifier: what comes from a map is. Older
+    /// kernels (6.1 is one) follow a comparison's impossible outcome too, with bounds that contradict
+    /// each other, and then refuse the access that the comparison guards; of what nothing is known
+    /// nothing contradicts. The compiler does not reason about it either, so that a bound which follows
+    /// is really tested, in the register that is used.
+    #[inline(always)]
+    fn forgotten(&self, value: u64) -> u64 {
+        // SAFETY: in the buffer, aligned, and behind the longest record.
+        unsafe {
+            let place = self.base.add(RECORD_BYTES - size_of::<u64>()).cast::<u64>();
+            place.write_volatile(value);
+            place.read_volatile()
+        }
+    }
+
     /// The header's place.
     #[inline(always)]
     pub fn header<T>(&self) -> *mut T {
@@ -53,7 +57,7 @@ impl Scratch {
     /// The record as it is now, for the ring.
     #[inline(always)]
     pub fn record(&self) -> (*mut u8, u64) {
-        let len = opaque(self.len);
+        let len = self.forgotten(self.len);
         (
             self.base,
             if len > RECORD_BYTES as u64 {
@@ -67,7 +71,7 @@ impl Scratch {
     /// The place for the next write of at most a page.
     #[inline(always)]
     fn end(&self) -> Option<*mut u8> {
-        let len = opaque(self.len);
+        let len = self.forgotten(self.len);
         if len > LAST {
             return None;
         }
@@ -99,7 +103,7 @@ impl Scratch {
     #[inline(always)]
     pub fn user_page(&mut self, source: u64, bytes: u64) -> bool {
         let Some(end) = self.end() else { return false };
-        let bytes = opaque(bytes);
+        let bytes = self.forgotten(bytes);
         if bytes > PAGE_BYTES as u64 {
             return false;
         }
@@ -114,7 +118,7 @@ impl Scratch {
     /// a page; 0 where it could not be read). Returns whether there was room.
     #[inline(always)]
     pub fn counted_user_str(&mut self, source: u64) -> bool {
-        let len = opaque(self.len);
+        let len = self.forgotten(self.len);
         if len > LAST - 4 {
             return false;
         }
@@ -137,7 +141,7 @@ impl Scratch {
 
     #[inline(always)]
     fn grow(&mut self, got: i64) -> u64 {
-        let got = opaque(got as u64);
+        let got = self.forgotten(got as u64);
         if got > PAGE_BYTES as u64 {
             return 0; // an error: negative
         }

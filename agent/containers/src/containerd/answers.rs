@@ -140,6 +140,20 @@ fn time(envelope: &Envelope) -> Option<SystemTime> {
     SystemTime::try_from(envelope.timestamp?).ok()
 }
 
+/// containerd's containers and its events, as protobuf.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    if let Ok(container) = Container::decode(bytes) {
+        for namespace in ["default", "k8s.io", "moby"] {
+            let facts = of_container(container.clone(), namespace);
+            assert_eq!(facts.id, container.id);
+        }
+    }
+    if let Ok(envelope) = Envelope::decode(bytes) {
+        of_event(&envelope);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -116,6 +116,21 @@ pub(super) fn is_docker_id(id: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// docker's list and its events, as JSON.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    for runtime in [Runtime::Docker, Runtime::Podman] {
+        if let Ok(rows) = serde_json::from_slice::<Vec<ContainerSummary>>(bytes) {
+            for facts in rows.iter().filter_map(|row| of_summary(row, runtime)) {
+                assert!(is_docker_id(&facts.id));
+            }
+        }
+        if let Ok(event) = serde_json::from_slice(bytes) {
+            of_event(event, runtime);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,30 @@
 use super::*;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tracing::{Event, Level, Metadata, span};
+
+/// Counts the warnings of a thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
 
 /// A process that waits, with an OCI runtime's command line.
 fn creator(name: &str, words: &[&str]) -> Child {
@@ -62,7 +86,9 @@ fn a_bundle_in_its_place_is_believed_where_it_names_the_cgroup() {
 }
 
 #[test]
-fn a_bundle_that_is_nonsense_says_nothing() {
+fn a_bundle_that_is_nonsense_says_nothing_and_is_told_once() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
     let bundle = tempfile::tempdir().unwrap();
     let path = bundle.path().to_str().unwrap();
     let runtime = creator("runc", &["create", "--bundle", path, "abc"]);
@@ -73,6 +99,7 @@ fn a_bundle_that_is_nonsense_says_nothing() {
         std::fs::write(&config, content).unwrap();
         assert_eq!(creator_bundle(runtime.id()), None);
     }
+    assert_eq!(warnings.0.load(Ordering::Relaxed), 1);
     std::fs::remove_file(&config).unwrap();
     nix::unistd::mkfifo(&config, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(creator_bundle(runtime.id()), None);

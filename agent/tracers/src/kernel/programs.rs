@@ -75,8 +75,6 @@ pub enum ProgramsError {
     FailuresUnsupported {
         /// `uname -r`.
         release: String,
-        /// Why, with the verifier's words.
-        source: ProgramError,
     },
     /// A program could not be attached.
     #[error("cannot attach the eBPF program `{program}`")]
@@ -122,6 +120,7 @@ pub struct Programs {
     exec: Option<BtfTracePointLinkId>,
     failed: Option<[TracePointLinkId; 2]>,
     failed_loaded: bool,
+    failures_supported: bool,
     /// What the kernel's types do not tell of where failed execs are read from.
     missing_register: Option<&'static str>,
     cgroups: Option<[BtfTracePointLinkId; 2]>,
@@ -155,6 +154,7 @@ impl Programs {
             exec: None,
             failed: None,
             failed_loaded: false,
+            failures_supported: constants.failures_supported,
             missing_register: constants.missing_register,
             cgroups: None,
         };

@@ -42,6 +42,13 @@ fn aarch64(types: &KernelTypes) -> Result<Arguments, &'static str> {
     })
 }
 
+/// Whether the kernel has the helper that reads them as the call returns: Linux 5.15.
+pub fn readable_at_exit(types: &KernelTypes) -> bool {
+    types
+        .enumerator("bpf_func_id", "BPF_FUNC_task_pt_regs")
+        .is_some()
+}
+
 fn register(types: &KernelTypes, path: &'static str) -> Result<u32, &'static str> {
     types.offset(path).ok_or(path)
 }
@@ -54,38 +61,66 @@ mod tests {
 
     #[test]
     fn this_kernel_tells_where_the_arguments_are() {
-        let found = arguments(&KernelTypes::running().unwrap()).unwrap();
+        let types = KernelTypes::running().unwrap();
+        let found = arguments(&types).unwrap();
         assert!(
             found.first != found.second && found.second != found.third,
             "{found:?}"
         );
+        assert!(readable_at_exit(&types));
     }
 
-    /// On any machine, from the types of a distribution's kernel.
+    /// On any machine, from the types of distributions' kernels.
     #[test]
-    fn an_aarch64_kernel_has_all_that_is_needed() {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ebpf/fetch-arm64-btf.sh");
-        let output = Command::new(script).output().unwrap();
+    fn every_kernel_of_the_list_has_all_that_is_needed() {
+        let list = include_str!("../../../../ebpf/kernels.list");
+        let kernels = list.lines().filter(|line| !line.starts_with('#'));
+        for line in kernels {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [name, _, architecture] = words[..] else {
+                panic!("{line}");
+            };
+            let Some(types) = types_of(name) else {
+                continue;
+            };
+            let offsets = types.offsets();
+            assert!(offsets.is_ok(), "{name}: {:?}", offsets.err());
+            for controller in ["memory_cgrp_id", "pids_cgrp_id"] {
+                let found = types.enumerator("cgroup_subsys_id", controller);
+                assert!(found.is_some(), "{name}: {controller}");
+            }
+            assert_eq!(readable_at_exit(&types), name != "5.10", "{name}");
+            // `struct user_pt_regs` comes first: 31 registers, sp, pc, pstate; then the original x0.
+            let arm64 = Ok(Arguments {
+                first: 8 * 34,
+                second: 8,
+                third: 16,
+            });
+            // arch/x86/include/uapi/asm/ptrace.h: r15 to r8, ax, cx, dx, si, di.
+            let amd64 = Ok(Arguments {
+                first: 8 * 14,
+                second: 8 * 13,
+                third: 8 * 12,
+            });
+            let expected = match architecture {
+                "arm64" => (arm64, Err("pt_regs.di")),
+                "amd64" => (Err("pt_regs.regs"), amd64),
+                other => panic!("{name} is of {other}"),
+            };
+            assert_eq!((aarch64(&types), x86_64(&types)), expected, "{name}");
+        }
+    }
+
+    /// Of a kernel in the list; `None` where Debian's packages are out of reach.
+    fn types_of(name: &str) -> Option<KernelTypes> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ebpf/fetch-kernel.sh");
+        let output = Command::new(script).arg(name).output().unwrap();
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr);
-            println!("SKIPPED: the types of an aarch64 kernel are not to be had: {reason}");
-            return;
+            println!("SKIPPED: the types of the kernel {name} are not to be had: {reason}");
+            return None;
         }
-        let path = String::from_utf8(output.stdout).unwrap();
-        let types = KernelTypes::from_file(Path::new(path.trim())).unwrap();
-        types.offsets().unwrap();
-        assert!(
-            types
-                .enumerator("cgroup_subsys_id", "pids_cgrp_id")
-                .is_some()
-        );
-        // `struct user_pt_regs` comes first: 31 registers, sp, pc, pstate; then the original x0.
-        let expected = Arguments {
-            first: 8 * 34,
-            second: 8,
-            third: 16,
-        };
-        assert_eq!(aarch64(&types), Ok(expected));
-        assert_eq!(x86_64(&types), Err("pt_regs.di"));
+        let folder = String::from_utf8(output.stdout).unwrap();
+        Some(KernelTypes::from_file(&Path::new(folder.trim()).join("btf")).unwrap())
     }
 }

@@ -15,6 +15,8 @@ pub struct Constants {
     /// What the kernel's types do not tell of a system call's arguments. Only those who ask for
     /// failed execs need them.
     pub missing_register: Option<&'static str>,
+    /// Whether failed execs can be seen.
+    pub failures_supported: bool,
 }
 
 impl Constants {
@@ -52,6 +54,7 @@ impl Constants {
             offsets,
             settings,
             missing_register,
+            failures_supported: registers::readable_at_exit(&types),
         })
     }
 }
