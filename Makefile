@@ -2,7 +2,7 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes test-kernels soak fuzz lint bench demo cluster cluster-down fmt doc clean
+.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes test-kernels soak fuzz lint bench bench-cluster demo cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
 runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
@@ -67,8 +67,12 @@ fuzz: setup ## Feeds what others wrote, and worse, to all that reads it (FUZZ_SE
 lint: setup ## Format, clippy, docs, licences, advisories, aarch64, scripts
 	@e2e/lint.sh
 
-bench: build ## What an exec costs, and what Traceherd costs on a real cluster with 100 pods (as root)
-	@TRACEHERD=$(target)/release/traceherd $(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench
+bench: build ## What an exec costs, with Traceherd, without, and with its peers (as root; BENCH_QUICK=1, BENCH_PUBLISH=1)
+	cargo build --release --locked --package traceherd-tracers --example many_traces
+	@TRACEHERD=$(target)/release/traceherd BENCH_OUT=$(or $(BENCH_OUT),$(target)/bench) \
+		$(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench -- $(BENCH_RESULTS)
+
+bench-cluster: build ## What Traceherd costs on a real cluster with 100 pods (as root)
 	@TRACEHERD=$(target)/release/traceherd TRACEHERD_OPERATOR=$(target)/release/traceherd-operator \
 		$(as_root) cargo run --release --locked --quiet --package traceherd-e2e --bin bench_cluster
 

@@ -61,7 +61,17 @@ pub fn programs(pid: u32) -> io::Result<BTreeSet<u32>> {
 /// Whether process `pid` holds an attached program.
 #[must_use]
 pub fn has_attached(pid: u32) -> bool {
-    descriptors(pid).is_ok_and(|files| files.iter().any(|text| field(text, "link_id").is_some()))
+    links(pid).is_ok_and(|links| links > 0)
+}
+
+/// How many attached programs process `pid` holds by links.
+///
+/// # Errors
+/// When the process is gone.
+pub fn links(pid: u32) -> io::Result<usize> {
+    let files = descriptors(pid)?;
+    let is_link = |text: &&String| field(text, "link_id").is_some();
+    Ok(files.iter().filter(is_link).count())
 }
 
 /// Whether a program with this id is loaded, whoever holds it.

@@ -22,10 +22,70 @@ pub fn cpu_time(pid: u32) -> io::Result<u64> {
 /// When it is gone.
 pub fn resident(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let mut lines = text.lines();
-    let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.unwrap_or_default().trim().trim_end_matches(" kB");
-    Ok(1024 * number.parse::<u64>().map_err(io::Error::other)?)
+    kilobytes(&text, "VmRSS:").ok_or_else(|| io::Error::other("it has no memory any more"))
+}
+
+/// Resident memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// All of it.
+    pub resident: u64,
+    /// Its own: heap, stacks, what it wrote to.
+    pub anonymous: u64,
+    /// Mappings of eBPF maps: the ring, which is mapped twice.
+    pub rings: u64,
+    /// The most that was ever resident.
+    pub peak: u64,
+}
+
+impl Memory {
+    /// The rest: pages of files, such as its program and libraries.
+    #[must_use]
+    pub fn files(&self) -> u64 {
+        self.resident
+            .saturating_sub(self.anonymous)
+            .saturating_sub(self.rings)
+    }
+}
+
+/// What of its memory is resident, by kind.
+///
+/// # Errors
+/// When it is gone.
+pub fn memory(pid: u32) -> io::Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let peak = kilobytes(&status, "VmHWM:").unwrap_or(0);
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps"))?;
+    Ok(Memory {
+        peak,
+        ..of_mappings(&maps)
+    })
+}
+
+fn of_mappings(text: &str) -> Memory {
+    let mut memory = Memory::default();
+    let mut is_ring = false;
+    for line in text.lines() {
+        if let Some(bytes) = kilobytes(line, "Rss:") {
+            memory.resident += bytes;
+            memory.rings += if is_ring { bytes } else { 0 };
+        } else if let Some(bytes) = kilobytes(line, "Anonymous:") {
+            memory.anonymous += bytes;
+        } else if line
+            .starts_with(|first: char| first.is_ascii_digit() || first.is_ascii_lowercase())
+        {
+            // A mapping's first line begins with its address.
+            is_ring = line.ends_with("anon_inode:bpf-map");
+        }
+    }
+    memory
+}
+
+/// The value, in bytes, of the first line that begins with `name`.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(1024 * number)
 }
 
 /// Bytes that came in over all interfaces of its network namespace but `lo`.
@@ -100,4 +160,19 @@ pub fn charged(pid: u32) -> io::Result<Charged> {
             .parse()
             .map_err(io::Error::other)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_mappings;
+
+    #[test]
+    fn mappings_are_told_apart() {
+        let text = "55d0-55d1 r-xp 00000000 08:01 12 /usr/bin/x\nSize: 8 kB\nRss:  8 kB\nAnonymous: 0 kB\n\
+                    7f00-7f01 rw-p 00000000 00:00 0 \nRss: 16 kB\nAnonymous:  12 kB\n\
+                    7f02-7f03 r--s 00001000 00:0e 1 anon_inode:bpf-map\nRss: 4 kB\nAnonymous: 0 kB\n";
+        let memory = of_mappings(text);
+        assert_eq!((memory.resident, memory.anonymous), (28 << 10, 12 << 10));
+        assert_eq!((memory.rings, memory.files()), (4 << 10, 12 << 10));
+    }
 }

@@ -25,6 +25,18 @@ pub fn operator() -> Result<PathBuf, Error> {
     once(&BUILT, "TRACEHERD_OPERATOR", name, name)
 }
 
+/// A library's example: beside [`traceherd`], where everything has been built, else built here.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn example(name: &str) -> Result<PathBuf, Error> {
+    let beside = traceherd()?.with_file_name("examples").join(name);
+    if beside.exists() {
+        return Ok(beside);
+    }
+    build(&["--example", name])
+}
+
 fn once(
     built: &OnceLock<PathBuf>,
     variable: &str,
@@ -36,17 +48,18 @@ fn once(
     }
     let path = match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
-        None => build(package, program)?,
+        None => build(&["--package", package, "--bin", program])?,
     };
     Ok(built.get_or_init(|| path).clone())
 }
 
-fn build(package: &str, program: &str) -> Result<PathBuf, Error> {
+fn build(target: &[&str]) -> Result<PathBuf, Error> {
     let cargo = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
     let mut command = Command::new(&cargo);
     command
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--locked", "--package", package, "--bin", program])
+        .args(["build", "--locked"])
+        .args(target)
         .args(["--message-format", "json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");

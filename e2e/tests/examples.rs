@@ -3,57 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{
-    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     thread::{self, sleep},
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-use traceherd_e2e::{Docker, Runtimes, kernel};
+use traceherd_e2e::{Docker, Runtimes, kernel, programs};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What every container here does.
 const SLEEPER: [&str; 3] = ["sh", "-c", "sleep 1000; :"];
-
-/// The built example of that name: beside `$TRACEHERD`, where `make test` has built everything,
-/// else built now.
-fn built(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let binary = std::env::var_os("TRACEHERD").map(PathBuf::from);
-        let beside = binary.and_then(|binary| Some(binary.parent()?.join("examples")));
-        beside
-            .filter(|folder| folder.join(name).exists())
-            .unwrap_or_else(build)
-    });
-    folder.join(name)
-}
-
-fn build() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
-    let output = Command::new(cargo)
-        .current_dir(root())
-        .args(["build", "--locked", "--examples"])
-        .args(["--package", "traceherd-tracers"])
-        .args(["--package", "traceherd-containers"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "the examples cannot be built");
-    let messages = String::from_utf8(output.stdout).unwrap();
-    let executables = messages.lines().filter_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    let mut folders = executables.filter_map(|path| path.parent().map(Path::to_owned));
-    folders.find(|path| path.ends_with("examples")).unwrap()
-}
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -69,13 +32,13 @@ impl Example {
     /// Starts it; with a docker, in a mount namespace where that one is the machine's.
     fn start(name: &str, args: &[&str], docker: Option<&Docker>) -> Self {
         let mut command = match docker {
-            None => Command::new(built(name)),
+            None => Command::new(programs::example(name).unwrap()),
             Some(docker) => {
                 let mut command = Command::new("unshare");
                 command.args(["--mount", "sh", "-ec", THE_MACHINES]);
                 command.arg("sh").arg(docker.socket());
                 command.arg(Runtimes::get().unwrap().folder().join("bin"));
-                command.arg(built(name));
+                command.arg(programs::example(name).unwrap());
                 command
             }
         };
@@ -151,7 +114,7 @@ fn execs_says_what_the_host_executes() {
 
 #[test]
 fn execs_ends_when_nobody_reads_it_any_more() {
-    let mut child = Command::new(built("execs"))
+    let mut child = Command::new(programs::example("execs").unwrap())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -246,5 +209,5 @@ fn no_example_is_longer_than_forty_lines() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
 }

@@ -1,4 +1,4 @@
-//! `make bench`, the second part: what Traceherd costs on a real cluster.
+//! `make bench-cluster`: what Traceherd costs on a real cluster.
 //!
 //! One node with 100 pods. BENCH_CHURN_MINUTES (2) is how long pods come and go at the end.
 
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("make bench: {error}");
+            eprintln!("make bench-cluster: {error}");
             ExitCode::FAILURE
         }
     }
