@@ -164,7 +164,7 @@ pub(crate) fn state_below(root: &Path, id: &str) -> Result<Option<State>, OciErr
     let mut state = parsed(path, state::crun(id, &json))?;
     // crun's status has no annotations: it names the bundle that has.
     if let Some(creation) = state.bundle.take().map(|bundle| Creation::of(id, bundle))
-        && let Some(facts) = or_debug(bundle_facts(&own, &creation, Source::RuncState))
+        && let Some(facts) = or_told(bundle_facts(&own, &creation, Source::RuncState))
     {
         state.facts = facts;
     }
