@@ -24,7 +24,7 @@ fn a_short_run_measures_everything() {
         "one trace, matching",
         "one trace, not matching, --failed",
         "1000 traces, one matching, --failed",
-        "100 traces, all matching",
+        "traceherd, all traces match",
         "traceherd",
     ] {
         let row = format!("| {subject} ");
