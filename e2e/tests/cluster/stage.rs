@@ -108,12 +108,14 @@ impl Stage {
             "jsonpath={.items[*].status.containerStatuses[0].containerID}",
         ];
         let containers = self.cluster.kubectl(&agents).unwrap();
-        let held = containers.split_whitespace().flat_map(|container| {
-            let id = container.trim_start_matches("containerd://");
-            let pid = process::of_container(id).expect("the agent's process");
-            kernel::programs(pid).unwrap()
-        });
-        held.collect()
+        // An agent of a node that is dead has no process any more.
+        let agents: Vec<_> = containers
+            .split_whitespace()
+            .filter_map(|id| process::of_container(id.trim_start_matches("containerd://")))
+            .collect();
+        assert!(!agents.is_empty(), "no agent's process: {containers}");
+        let held = agents.into_iter().map(|pid| kernel::programs(pid).unwrap());
+        held.flatten().collect()
     }
 }
 
