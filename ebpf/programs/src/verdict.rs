@@ -92,11 +92,9 @@ pub unsafe fn find(start: Ptr) -> Option<Found> {
                 own = id;
             }
             if let Some(found) = VERDICTS.get(id) {
-                let verdict = core::ptr::read_volatile(found);
-                if core::ptr::read_volatile(&found.cgroup) != id {
-                    // Replaced, and its memory another's already (since Linux 6.1): look again.
+                let Some(verdict) = whole(found, id) else {
                     continue;
-                }
+                };
                 return Some(Found {
                     cgroup: own,
                     entry: id,
@@ -114,6 +112,17 @@ pub unsafe fn find(start: Ptr) -> Option<Found> {
     found
 }
 
+/// The verdict of the cgroup `id`, unless it was replaced and its memory is another's already (since
+/// Linux 6.1): then it is to be looked up again.
+#[inline(always)]
+unsafe fn whole(found: &Verdict, id: u64) -> Option<Verdict> {
+    // SAFETY: a value is memory of the map's, whatever becomes of its entry.
+    unsafe {
+        let verdict = core::ptr::read_volatile(found);
+        (core::ptr::read_volatile(&found.cgroup) == id).then_some(verdict)
+    }
+}
+
 /// Of a cgroup that is nested deeper than is looked upwards, which any container can make: the
 /// container that it is in, if that lies among the outermost levels.
 #[inline(always)]
@@ -122,14 +131,15 @@ unsafe fn find_container_from_the_root(cgroup: Ptr, own: u64) -> Option<Found> {
         // SAFETY: the cgroup is typed, and deeper than these levels.
         unsafe {
             let entry = ancestor_id(cgroup, level)?;
-            if let Some(verdict) = VERDICTS.get(entry)
-                && verdict.class == Class::Container as u32
-            {
-                return Some(Found {
-                    cgroup: own,
-                    entry,
-                    verdict: *verdict,
-                });
+            if let Some(found) = VERDICTS.get(entry) {
+                let verdict = whole(found, entry)?;
+                if verdict.class == Class::Container as u32 {
+                    return Some(Found {
+                        cgroup: own,
+                        entry,
+                        verdict,
+                    });
+                }
             }
         }
     }
