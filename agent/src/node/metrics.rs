@@ -201,20 +201,11 @@ fn kernel(page: &mut Page<'_>, tracers: &TracerCollection) -> fmt::Result {
             ("sent", counts.sent),
         ],
     )?;
-    let lost = tracers.unattributed();
     page.counters(
         "unattributed_events",
         "Events lost before it was known whose they were",
         "reason",
-        &[
-            ("pending_expired", lost.pending_expired),
-            ("pending_full", lost.pending_full),
-            ("pending_lost", lost.pending_lost),
-            ("too_deep", lost.too_deep),
-            ("malformed", lost.malformed),
-            ("cgroups", lost.cgroups),
-            ("missed", lost.missed),
-        ],
+        &tracers.unattributed().by_reason(),
     )
 }
 

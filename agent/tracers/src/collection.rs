@@ -32,6 +32,7 @@ pub use self::{
     spec::{RateLimit, TraceSpec},
 };
 use crate::kernel::{
+    memory::missed_runs,
     programs::{Attached, CGROUPS, Programs, ProgramsError, Sizes},
     ring::{Input, RingReader, RingState},
 };
@@ -227,7 +228,15 @@ impl TracerCollection {
 
     /// What was lost before anyone could say whose it was.
     pub fn unattributed(&self) -> Unattributed {
-        self.core().unattributed()
+        let (known, programs) = {
+            let core = self.core();
+            (core.unattributed(), core.programs())
+        };
+        // Reading it takes a while, in which the ring's reader needs the core.
+        Unattributed {
+            missed: programs.into_iter().map(missed_runs).sum(),
+            ..known
+        }
     }
 
     /// What the kernel side did with the events of one container: `id` is its cgroup's. The same

@@ -24,10 +24,7 @@ use super::{
 };
 use crate::{
     exec::{Clock, ExecEvent, decode},
-    kernel::{
-        memory::missed_runs,
-        programs::{Attached, Maps},
-    },
+    kernel::programs::{Attached, Maps},
 };
 
 /// How long a removed cgroup stays known to late records, and to those that wait for its name.
@@ -89,6 +86,7 @@ impl Core {
         core
     }
 
+    /// But for what the kernel tells of the [programs](Self::programs), which takes a while to read.
     pub fn unattributed(&self) -> Unattributed {
         let known = self.unattributed;
         Unattributed {
@@ -96,9 +94,13 @@ impl Core {
             too_deep: self.maps.stat(Stat::TooDeep),
             // Those that the kernel found no room for are told here too, and find none either.
             cgroups: known.cgroups.max(self.maps.stat(Stat::VerdictsFull)),
-            missed: self.programs.iter().copied().map(missed_runs).sum(),
             ..known
         }
+    }
+
+    /// The descriptors of the programs that are loaded.
+    pub fn programs(&self) -> Vec<RawFd> {
+        self.programs.clone()
     }
 
     pub fn container_counts(&self, id: CgroupId) -> Option<KernelCounts> {
@@ -250,10 +252,10 @@ impl Core {
         let is_known = place.is_known();
         self.tell_kernel(id, None);
         if was_known {
-            self.settle(id, &before);
+            self.settle(id, Some(&before));
         } else if is_known {
             // Until it was known, what was lost in it was nobody's: now it is its own.
-            self.settle_own(id);
+            self.settle(id, None);
             self.release(id, id);
         }
     }

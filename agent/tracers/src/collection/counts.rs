@@ -51,6 +51,11 @@ pub struct Unattributed {
 impl Unattributed {
     /// All of it.
     pub fn total(&self) -> u64 {
+        self.by_reason().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Each reason, called as its field is, with its count.
+    pub fn by_reason(&self) -> [(&'static str, u64); 7] {
         let Self {
             pending_expired,
             pending_full,
@@ -59,8 +64,16 @@ impl Unattributed {
             malformed,
             cgroups,
             missed,
-        } = self;
-        pending_expired + pending_full + pending_lost + too_deep + malformed + cgroups + missed
+        } = *self;
+        [
+            ("pending_expired", pending_expired),
+            ("pending_full", pending_full),
+            ("pending_lost", pending_lost),
+            ("too_deep", too_deep),
+            ("malformed", malformed),
+            ("cgroups", cgroups),
+            ("missed", missed),
+        ]
     }
 }
 

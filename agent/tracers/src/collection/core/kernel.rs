@@ -92,25 +92,15 @@ impl Core {
         }
     }
 
-    /// Puts what the kernel suppressed and lost in a cgroup to the accounts of those who wanted it.
-    /// After a verdict has changed these are those who wanted it before: what the kernel did by
-    /// the old verdict is theirs.
-    pub(super) fn settle(&mut self, id: CgroupId, wanted_by: &[usize]) {
+    /// Puts what the kernel suppressed and lost in a cgroup to the accounts of those who want it.
+    /// After a verdict has changed it is put to `wanted_by`, those who wanted it before: what the
+    /// kernel did by the old verdict is theirs.
+    pub(super) fn settle(&mut self, id: CgroupId, wanted_by: Option<&[usize]>) {
         if let Some(place) = self.places.get_mut(&id)
             && place.gone.is_none()
             && place.is_known()
         {
-            settle(&mut self.traces, place, Some(wanted_by), &self.maps);
-        }
-    }
-
-    /// The same, where nothing has changed.
-    pub(super) fn settle_own(&mut self, id: CgroupId) {
-        if let Some(place) = self.places.get_mut(&id)
-            && place.gone.is_none()
-            && place.is_known()
-        {
-            settle(&mut self.traces, place, None, &self.maps);
+            settle(&mut self.traces, place, wanted_by, &self.maps);
         }
     }
 

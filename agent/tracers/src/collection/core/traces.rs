@@ -32,7 +32,7 @@ impl Core {
         };
         for id in self.wanted(index) {
             self.tell_kernel(id, Some(index));
-            self.settle_own(id);
+            self.settle(id, None);
         }
         self.tell_pending(Some(index));
         if let Some(trace) = &mut self.traces[index] {
@@ -60,7 +60,7 @@ impl Core {
         };
         // What was lost until now is put to the account of the spec until now.
         for id in self.wanted(index) {
-            self.settle_own(id);
+            self.settle(id, None);
         }
         if let Some(trace) = &mut self.traces[index] {
             change(trace);
@@ -72,7 +72,7 @@ impl Core {
     pub fn counts(&mut self, name: &str) -> Option<Counts> {
         let index = *self.names.get(name)?;
         for id in self.wanted(index) {
-            self.settle_own(id);
+            self.settle(id, None);
         }
         Some(self.traces[index].as_ref()?.counts)
     }
@@ -121,7 +121,7 @@ impl Core {
                 (Err(at), true) => place.wanted_by.insert(at, index),
             }
             self.tell_kernel(id, None);
-            self.settle(id, &before);
+            self.settle(id, Some(&before));
         }
         self.tell_pending(None);
     }
