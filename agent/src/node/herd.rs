@@ -36,6 +36,9 @@ use super::which::Which;
 
 /// How often reports and times are looked at.
 const TICK: Duration = Duration::from_millis(500);
+/// How often is noted what was counted, while an earlier agent is there: what comes about between
+/// the last note and that one's end counts twice.
+const NOTE: Duration = Duration::from_millis(50);
 
 /// What does not change while the agent runs.
 pub struct Settings {
@@ -135,6 +138,8 @@ impl Herd {
         tokio::pin!(end);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut notes = interval(NOTE);
+        notes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_node_gone {
             self.read_more();
             self.decide().await;
@@ -151,6 +156,7 @@ impl Herd {
                 Some(id) = self.enough.1.recv() => self.has_had_enough(&id),
                 Some(_) = self.containers.next() => self.pulse.beat(),
                 _ = ticks.tick() => self.tell(),
+                _ = notes.tick(), if self.overlaps => self.remember(),
                 () = sleep_until(next_end) => {}
             }
         }

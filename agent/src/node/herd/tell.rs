@@ -67,9 +67,8 @@ impl Herd {
             let seen = self.tracers.kernel_counts().seen;
             self.pulse.look(seen, self.tracers.unattributed().total());
         }
-        if self.overlaps {
-            self.remember();
-        } else if self.node_uid.is_some() {
+        // Until an earlier agent ends the reports are its.
+        if !self.overlaps && self.node_uid.is_some() {
             self.report();
         }
         self.publish();
@@ -90,7 +89,7 @@ impl Herd {
     }
 
     /// Notes what this agent has counted until now, for when the earlier agent's last word comes.
-    fn remember(&mut self) {
+    pub(super) fn remember(&mut self) {
         for which in self.members.keys().cloned().collect::<Vec<_>>() {
             self.look(&which);
             let run = self.members.get(&which).and_then(|one| one.run.as_ref());
@@ -184,9 +183,10 @@ impl Herd {
         self.retired.add(run);
     }
 
+    /// As of the last look at the node's counters, which comes before any report.
     fn unattributed(&self, run: &Run) -> u64 {
         let now = run.active.as_ref().map_or(0, |active| {
-            let total = self.tracers.unattributed().total();
+            let total = self.pulse.unattributed;
             total.saturating_sub(active.unattributed_before)
         });
         run.unattributed + now
