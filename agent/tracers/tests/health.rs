@@ -7,36 +7,21 @@ mod support;
 
 use std::{
     collections::BTreeSet,
-    fs,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use support::{
     call::Call,
     child::Child,
+    held_reader::HeldReader,
     recorder::eventually,
-    stage::{Stage, on},
+    stage::{Stage, host, on},
 };
 use traceherd_containers::Selector;
 use traceherd_tracers::{Config, TraceSpec};
 
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-fn host() -> TraceSpec {
-    TraceSpec {
-        selector: Selector {
-            host: true,
-            no_containers: true,
-            ..Selector::default()
-        },
-        ..TraceSpec::default()
-    }
-}
 
 /// Time that the ring's readers have spent on CPUs.
 fn cpu_time() -> Duration {
@@ -96,30 +81,13 @@ async fn a_reader_that_is_stuck_shows_and_so_does_one_that_is_gone() {
     let _alone = ALONE.lock().await;
     let stage = Stage::new().await;
     let _events = stage.tracers.add("host", host()).await.unwrap();
-    let (hold, die) = (AtomicBool::new(false), AtomicBool::new(false));
-    let (hold, die) = (Arc::new(hold), Arc::new(die));
-    let held = Arc::new(AtomicUsize::new(0));
-    let theirs = (Arc::clone(&hold), Arc::clone(&die), Arc::clone(&held));
-    // Called by the reader, where it is the kernel that tells of a cgroup.
-    let _watch = stage.containers.watch_cgroups(move |_| {
-        let (hold, die, held) = &theirs;
-        if thread::current().name() != Some("traceherd-ring") {
-            return;
-        }
-        assert!(!die.load(Ordering::Relaxed), "the reader is to end");
-        while hold.load(Ordering::Relaxed) {
-            held.store(1, Ordering::Relaxed);
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
+    let reader = HeldReader::of(&stage);
     let older_than = |age: Duration| {
         let ring = stage.tracers.ring();
         (ring.last_read > age).then_some(ring)
     };
 
-    hold.store(true, Ordering::Relaxed);
-    fs::remove_dir(stage.ground()).unwrap();
-    eventually(|| (held.load(Ordering::Relaxed) == 1).then_some(()));
+    reader.hold(&stage);
     for _ in 0..20 {
         Child::fork(|| Call::new("/bin/true", ["true"]).make()).succeeds();
     }
@@ -129,14 +97,13 @@ async fn a_reader_that_is_stuck_shows_and_so_does_one_that_is_gone() {
         stuck.used_bytes > 20 * 80 && stuck.used_bytes < stuck.size_bytes,
         "{stuck:?}"
     );
-    hold.store(false, Ordering::Relaxed);
+    reader.release();
     stage.tracers.flush().await;
     let again = stage.tracers.ring();
     assert!(again.last_read < stuck.last_read, "{again:?}");
     assert!(stage.tracers.counts("host").unwrap().delivered >= 20);
 
-    die.store(true, Ordering::Relaxed);
-    fs::remove_dir(stage.ground()).unwrap();
+    reader.end(&stage);
     eventually(|| older_than(Duration::from_secs(2)));
 }
 

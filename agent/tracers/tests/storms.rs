@@ -7,12 +7,10 @@
 mod support;
 
 use std::{
-    future::Future,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -20,88 +18,14 @@ use nix::errno::Errno;
 use support::{
     call::Call,
     child::Child,
-    recorder::eventually,
-    stage::{Ground, Stage, assert_adds_up, on, since},
-    tally::{Tallied, Tally, storm_time},
+    stage::{Ground, Stage, assert_adds_up, host, on},
+    tally::{Tally, storm_time},
+    watched::{Watched, container, run, tell},
 };
-use traceherd_containers::Selector;
-use traceherd_e2e::{
-    Storms,
-    storm::{Executed, Storm, cores},
-};
-use traceherd_tracers::{Config, Counts, ExecOptions, RateLimit, TraceSpec};
+use traceherd_e2e::{Storms, storm::cores};
+use traceherd_tracers::{Config, ExecOptions, RateLimit, TraceSpec};
 
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-fn host() -> TraceSpec {
-    TraceSpec {
-        selector: Selector {
-            host: true,
-            no_containers: true,
-            ..Selector::default()
-        },
-        ..TraceSpec::default()
-    }
-}
-
-/// Runs a storm there while `meanwhile` goes on.
-async fn run<T>(storm: Storm, place: &Ground, meanwhile: impl Future<Output = T>) -> (Executed, T) {
-    let storm = storm.joining(&place.procs).numbered();
-    let over = tokio::task::spawn_blocking(move || storm.run().unwrap());
-    let done = meanwhile.await;
-    (over.await.unwrap(), done)
-}
-
-/// A trace, and what it has had until now.
-struct Watched<'a> {
-    stage: &'a Stage,
-    id: &'static str,
-    tally: Tally,
-    before: Counts,
-}
-
-impl<'a> Watched<'a> {
-    async fn start(stage: &'a Stage, id: &'static str, spec: TraceSpec) -> Self {
-        let tally = Tally::of(stage.tracers.add(id, spec).await.unwrap());
-        Self {
-            stage,
-            id,
-            tally,
-            before: Counts::default(),
-        }
-    }
-
-    async fn begin(&mut self) {
-        self.stage.tracers.flush().await;
-        self.before = self.stage.tracers.counts(self.id).unwrap();
-    }
-
-    /// What happened since it began, and all that ever came.
-    async fn end(self) -> (Counts, Tallied) {
-        let all = self.stage.tracers.remove(self.id).await.unwrap();
-        assert_adds_up(&all);
-        let tallied = self.tally.end().await;
-        assert_eq!(tallied.events, all.delivered);
-        (since(self.before, all), tallied)
-    }
-}
-
-/// A container on a stage of its own, and a trace on it.
-async fn container<'a>(
-    stage: &'a Stage,
-    id: &'static str,
-    spec: TraceSpec,
-) -> (Ground, Watched<'a>) {
-    let name = stage.name();
-    let mut watched = Watched::start(stage, id, on(&name, spec)).await;
-    let ground = stage.start(&name);
-    watched.begin().await;
-    (ground, watched)
-}
-
-fn tell(what: &str, executed: Executed, counts: &Counts) {
-    println!("{what}: {executed:?}, {:.0}/s: {counts:?}", executed.rate());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_live_reader_every_exec_is_told() {
@@ -181,135 +105,6 @@ async fn what_nobody_takes_from_a_trace_is_counted() {
     assert_eq!((counts.observed, counts.delivered), (executed.execs, 100));
     assert_eq!(tallied.storm() + counts.lost(), executed.execs);
     assert!(tallied.missing() <= counts.lost_ring);
-}
-
-/// What is lost of a cgroup that nobody names is nobody's, and what is lost after it was named is
-/// its trace's; together they are all.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_full_pending_store_has_no_room_for_is_told_apart() {
-    let _alone = ALONE.lock().await;
-    let storms = Storms::build().unwrap();
-    let stage = Stage::apart_with_a_stopped_docker(Config {
-        pending_events: 200,
-        ..Config::default()
-    })
-    .await;
-    let watched = Watched::start(&stage, "any", TraceSpec::default()).await;
-    let nobodys = stage.nobodys();
-    // It is waited for longer than 2 s.
-    let storm = storms
-        .storm()
-        .lasting(storm_time().max(Duration::from_secs(4)));
-    let (executed, ()) = run(storm.cores(cores()), &nobodys, async {}).await;
-    let unattributed = stage.tracers.unattributed();
-    let (counts, tallied) = watched.end().await;
-    tell("pending", executed, &counts);
-    println!("{unattributed:?}");
-    assert_eq!(counts.observed + unattributed.total(), executed.execs);
-    assert_eq!(unattributed.total(), unattributed.pending_full);
-    assert!(unattributed.pending_full > 200 && counts.delivered > 200);
-    assert_eq!(tallied.storm() + unattributed.pending_full, executed.execs);
-    assert_eq!(stage.tracers.unattributed(), unattributed);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_a_name_when_the_last_trace_ends_is_counted() {
-    let _alone = ALONE.lock().await;
-    let storms = Storms::build().unwrap();
-    let stage = Stage::apart_with_a_stopped_docker(Config {
-        ring_bytes: 4096,
-        ..Config::default()
-    })
-    .await;
-    let watched = Watched::start(&stage, "any", TraceSpec::default()).await;
-    let nobodys = stage.nobodys();
-    let storm = storms
-        .storm()
-        .times(200)
-        .cores(cores())
-        .argument_bytes(1500);
-    let (executed, ()) = run(storm, &nobodys, async {}).await;
-    let (counts, tallied) = watched.end().await;
-    let unattributed = stage.tracers.unattributed();
-    tell("waiting", executed, &counts);
-    println!("{unattributed:?}");
-    assert_eq!(
-        tallied.storm() + counts.lost() + unattributed.total(),
-        executed.execs
-    );
-}
-
-/// While its reader is held, cgroups come, execute and go, of which it never hears: the ring has
-/// room for none of that.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_happens_unheard_of_is_counted_and_leaves_nothing_in_the_kernel() {
-    let _alone = ALONE.lock().await;
-    let storms = Storms::build().unwrap();
-    let stage = Stage::apart(Config {
-        ring_bytes: 4096,
-        ..Config::default()
-    })
-    .await;
-    let hold = Arc::new(AtomicBool::new(false));
-    let (theirs, held) = (Arc::clone(&hold), Arc::new(AtomicBool::new(false)));
-    let stands = Arc::clone(&held);
-    let _watch = stage.containers.watch_cgroups(move |_| {
-        let reader = thread::current().name() == Some("traceherd-ring");
-        while reader && theirs.load(Ordering::Relaxed) {
-            stands.store(true, Ordering::Relaxed);
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
-    let everything = TraceSpec {
-        selector: Selector {
-            host: true,
-            ..Selector::default()
-        },
-        ..TraceSpec::default()
-    };
-    let watched = Watched::start(&stage, "any", everything).await;
-    let entries = || traceherd_e2e::kernel::map_entries(std::process::id()).unwrap();
-    let place = stage.hosts();
-    eventually(|| stage.tracers.container_counts(place.cgroup()));
-    storms
-        .storm()
-        .joining(&place.procs)
-        .numbered()
-        .times(1)
-        .run()
-        .unwrap();
-    stage.tracers.flush().await;
-    let before = entries();
-
-    hold.store(true, Ordering::Relaxed);
-    std::fs::remove_dir(stage.ground()).unwrap();
-    eventually(|| held.load(Ordering::Relaxed).then_some(()));
-    let mut executed = 1;
-    // The first fill the ring.
-    for _ in 0..20 {
-        let unheard = stage.hosts();
-        let storm = storms.storm().joining(&unheard.procs).numbered().times(10);
-        executed += storm.argument_bytes(300).run().unwrap().execs;
-        eventually(|| std::fs::remove_dir(unheard.procs.parent().unwrap()).ok());
-    }
-    hold.store(false, Ordering::Relaxed);
-    let told = || {
-        let counts = stage.tracers.counts("any").unwrap();
-        counts.observed + stage.tracers.unattributed().total()
-    };
-    eventually(|| (told() >= executed).then_some(()));
-    println!("{} entries before, {} now", before, entries());
-    eventually(|| (entries() <= before).then_some(()));
-    let (counts, tallied) = watched.end().await;
-    let unattributed = stage.tracers.unattributed();
-    println!("{counts:?} {unattributed:?}");
-    assert_eq!(counts.observed + unattributed.total(), executed);
-    // Storms alone are on this stage.
-    assert_eq!(
-        tallied.events + counts.lost() + unattributed.total(),
-        executed
-    );
-    assert!(unattributed.pending_lost > 0, "{unattributed:?}");
 }
 
 /// Of every fourth short trace each kind, changed once in its life.

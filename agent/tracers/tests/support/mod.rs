@@ -3,7 +3,9 @@
 
 pub mod call;
 pub mod child;
+pub mod held_reader;
 pub mod proc;
 pub mod recorder;
 pub mod stage;
 pub mod tally;
+pub mod watched;

@@ -211,6 +211,18 @@ impl Stage {
     }
 }
 
+/// The host's own processes.
+pub fn host() -> TraceSpec {
+    TraceSpec {
+        selector: Selector {
+            host: true,
+            no_containers: true,
+            ..Selector::default()
+        },
+        ..TraceSpec::default()
+    }
+}
+
 /// The same trace, on the containers of that name only.
 pub fn on(name: &str, spec: TraceSpec) -> TraceSpec {
     TraceSpec {
