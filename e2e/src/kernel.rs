@@ -174,25 +174,18 @@ fn entries(map: u32) -> io::Result<usize> {
     let (mut seen, mut key) = (BTreeSet::new(), None);
     loop {
         let mut next = 0;
-        let attributes = Attributes {
+        let mut attributes = Attributes {
             map: fd.as_raw_fd() as u64,
             key: key.as_ref().map_or(std::ptr::null(), |key| key),
             next: &raw mut next,
         };
-        // SAFETY: the kernel reads the size it is told, and a key's 8 bytes, and writes as many.
-        let failed = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                BPF_MAP_GET_NEXT_KEY,
-                &raw const attributes,
-                size_of::<Attributes>(),
-            )
-        };
-        // At the end, and where it begins anew as the last key is gone.
-        if failed != 0 || !seen.insert(next) {
-            return Ok(seen.len());
+        // SAFETY: a key's 8 bytes are read, and as many written.
+        match unsafe { call(BPF_MAP_GET_NEXT_KEY, &mut attributes) } {
+            // It begins anew where the last key is gone.
+            Ok(_) if seen.insert(next) => key = Some(next),
+            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
+            _ => return Ok(seen.len()),
         }
-        key = Some(next);
     }
 }
 
@@ -244,7 +237,8 @@ fn ids(next: libc::c_int) -> io::Result<Vec<u32>> {
     let mut ids = Vec::new();
     loop {
         let mut attributes = [ids.last().copied().unwrap_or(0), 0, 0, 0];
-        match call(next, &mut attributes) {
+        // SAFETY: there is no address.
+        match unsafe { call(next, &mut attributes) } {
             Ok(_) => ids.push(attributes[1]),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(ids),
             Err(error) => return Err(error),
@@ -254,19 +248,25 @@ fn ids(next: libc::c_int) -> io::Result<Vec<u32>> {
 
 /// A bpf(2) call whose argument is one number (an id or a type) and whose result is a descriptor.
 fn bpf(command: libc::c_int, argument: u32) -> io::Result<OwnedFd> {
-    let fd = call(command, &mut [argument, 0, 0, 0])?;
+    // SAFETY: there is no address.
+    let fd = unsafe { call(command, &mut [argument, 0, 0, 0]) }?;
     // SAFETY: a descriptor that the kernel has just made for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn call(command: libc::c_int, attributes: &mut [u32; 4]) -> io::Result<i32> {
-    // SAFETY: the kernel reads and writes the size it is told in a buffer of that size.
+/// A bpf(2) call.
+///
+/// # Safety
+/// Addresses in the attributes lead to what the command reads and writes.
+unsafe fn call<T>(command: libc::c_int, attributes: &mut T) -> io::Result<i32> {
+    // SAFETY: the kernel reads and writes the size it is told in a buffer of that size; for the rest
+    // the caller answers.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command,
-            attributes.as_mut_ptr(),
-            size_of_val(attributes),
+            std::ptr::from_mut(attributes),
+            size_of::<T>(),
         )
     };
     if result < 0 {

@@ -40,6 +40,21 @@ pub struct Ended {
     pub stderr: String,
 }
 
+impl Ended {
+    /// Whether it ended well, and its summary tells that nothing was lost or held back.
+    #[must_use]
+    pub fn is_lossless(&self) -> bool {
+        let summary = self.stderr.lines().last().unwrap_or_default();
+        self.status.success() && summary.contains(", 0 lost, 0 suppressed")
+    }
+
+    /// Whether, besides, nothing was lost of which it is not known whose it was.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_lossless() && !self.stderr.contains("unattributed")
+    }
+}
+
 /// The options of a `traceherd` to be started.
 #[derive(Debug)]
 pub struct Options {

@@ -101,16 +101,13 @@ pub fn assert_only(ended: &Ended, container: &str, marks: &[&str]) {
 
 /// That the summary tells of no loss.
 pub fn assert_nothing_lost(ended: &Ended) {
-    assert!(ended.status.success(), "{}", ended.stderr);
-    let lossless = ended.stderr.contains(" 0 lost, 0 suppressed");
-    assert!(lossless, "{}", ended.stderr);
+    assert!(ended.is_lossless(), "{}: {}", ended.status, ended.stderr);
 }
 
 /// That it tells of nothing that might have been lost either: of a trace that sees no containers of
 /// somebody else's.
 pub fn assert_complete(ended: &Ended) {
-    assert_nothing_lost(ended);
-    assert!(!ended.stderr.contains("unattributed"), "{}", ended.stderr);
+    assert!(ended.is_complete(), "{}: {}", ended.status, ended.stderr);
 }
 
 /// That none of the marks was seen.

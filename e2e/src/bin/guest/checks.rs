@@ -207,9 +207,7 @@ fn on_host(command: &[&str]) -> Result<(), Failure> {
 
 /// Ended well, and nothing was lost.
 fn in_order(ended: Ended) -> Result<Ended, Failure> {
-    let summary = ended.stderr.lines().last().unwrap_or_default();
-    let whole = summary.contains(", 0 lost, 0 suppressed") && !summary.contains("unattributed");
-    if ended.status.success() && whole {
+    if ended.is_complete() {
         Ok(ended)
     } else {
         Err(format!("{}: {}", ended.status, ended.stderr).into())
