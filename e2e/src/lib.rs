@@ -34,6 +34,7 @@ pub mod process;
 pub mod programs;
 mod runc;
 mod runtimes;
+pub mod statistics;
 pub mod storm;
 pub mod traceherd;
 

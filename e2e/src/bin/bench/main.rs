@@ -11,7 +11,6 @@ mod results;
 mod rounds;
 mod running;
 mod settings;
-mod statistics;
 mod storm;
 mod subject;
 mod tables;

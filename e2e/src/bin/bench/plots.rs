@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use plotters::{coord::Shift, prelude::*};
+use traceherd_e2e::statistics::Spread;
 
 use crate::{
     Failure,
     results::{Results, Sample},
-    statistics::Spread,
     subject::NOTHING,
 };
 

@@ -5,7 +5,9 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, machine::Machine, settings::Amounts, statistics::Spread, storm::Storm};
+use traceherd_e2e::statistics::Spread;
+
+use crate::{Failure, machine::Machine, settings::Amounts, storm::Storm};
 
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Results {

@@ -1,8 +1,9 @@
 //! The results as tables, in Markdown that is readable as it is.
 
+use traceherd_e2e::statistics::{Spread, short};
+
 use crate::{
     results::{Results, Sample, Start, names},
-    statistics::{Spread, short},
     storm::Storm,
     subject::NOTHING,
     targets::targets,

@@ -1,8 +1,9 @@
 //! What Traceherd is to cost at most, and whether it does.
 
+use traceherd_e2e::statistics::{Spread, short};
+
 use crate::{
     results::{Results, Sample},
-    statistics::{Spread, short},
     subject::{LIBRARY, MATCHING, NOT_MATCHING},
 };
 

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use traceherd_e2e::{AgentLog, Cluster, programs};
+use traceherd_e2e::{AgentLog, Cluster, programs, statistics::Spread};
 
 use figures::{Part, Requests};
 
@@ -79,13 +79,12 @@ fn first_event(cluster: &Cluster) -> Result<(), Failure> {
         from_applied.push(seen.saturating_sub(applied).as_secs_f64());
         cluster.kubectl(&["delete", "trace", &name, "-n", "bench"])?;
     }
+    let [applied, start] = [from_applied, from_start].map(Spread::of);
+    let (applied, start) = applied.zip(start).ok_or("no start was measured")?;
     println!(
         "Trace applied to first event in the log: median {:.2} s, longest {:.2} s \
          ({:.2} s and {:.2} s with the start of kubectl), of {STARTS}",
-        median(&mut from_applied),
-        from_applied.last().copied().unwrap_or_default(),
-        median(&mut from_start),
-        from_start.last().copied().unwrap_or_default(),
+        applied.median, applied.highest, start.median, start.highest,
     );
     Ok(())
 }
@@ -154,10 +153,4 @@ fn churn(cluster: &Cluster, time: Duration, agent: &Part) -> Result<(), Failure>
         agent.resident()?
     );
     Ok(())
-}
-
-/// Sorts.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -3,8 +3,11 @@
 /// Figures of the same thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
+    /// The one in the middle, or between the two there.
     pub median: f64,
+    /// The least.
     pub lowest: f64,
+    /// The most.
     pub highest: f64,
     /// A quarter of the figures lies below, and a quarter above.
     pub quartiles: [f64; 2],
@@ -12,6 +15,7 @@ pub struct Spread {
 
 impl Spread {
     /// None of no figures.
+    #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -30,6 +34,7 @@ impl Spread {
     }
 
     /// Median, lowest and highest.
+    #[must_use]
     pub fn text(&self) -> String {
         let Self {
             median,
@@ -45,6 +50,7 @@ impl Spread {
 }
 
 /// Three digits that matter, or all before the point.
+#[must_use]
 pub fn short(value: f64) -> String {
     let decimals = match value.abs() {
         0.0 => 0,
