@@ -6,6 +6,7 @@
 # toolchain from an installed `stable` of the same version, the sources from Debian's package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. e2e/once.sh
 
 linker_version=0.10.3
 # Debian's package of the same sources as the pinned toolchain's, and the suite that has it.
@@ -14,7 +15,6 @@ rust_src_suite=trixie-backports
 # Seconds that a download by rustup may take before something else is tried.
 patience=180
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/traceherd
 pinned=$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)
 
 # rustup's errors are long enough without one.
@@ -90,24 +90,24 @@ bpf_linker() {
 
 # The compiler of containerd's API. `.cargo/protoc` finds it here where there is none on the path.
 protocol_compiler() {
-  local root=$cache/protoc-1
   command -v protoc >/dev/null && return
-  [ -x "$root/bin/protoc" ] && return
-  say "getting protoc into $root"
-  local work=$root.new
-  rm -rf "$work"
-  mkdir -p "$work/bin"
+  # In a shell of its own, as it locks and tidies up for itself.
+  (once protoc-1 get_protoc) >/dev/null
+}
+
+get_protoc() {
+  say "getting protoc into $cache/protoc-1"
   # The libraries' names differ from release to release.
-  e2e/unpack-packages.sh "$work" protobuf-compiler libprotobuf-dev --optional \
+  e2e/unpack-packages.sh "$new" protobuf-compiler libprotobuf-dev --optional \
     libprotoc32 libprotobuf32 libprotoc32t64 libprotobuf32t64 libprotoc23 libprotobuf23 ||
     fail "protoc is missing: run \`apt-get install protobuf-compiler\`"
-  cat >"$work/bin/protoc" <<'END'
+  mkdir "$new/bin"
+  cat >"$new/bin/protoc" <<'END'
 #!/bin/sh
 root=$(dirname "$(dirname "$0")")
 LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu) exec "$root/usr/bin/protoc" "$@"
 END
-  chmod +x "$work/bin/protoc"
-  mv -T "$work" "$root"
+  chmod +x "$new/bin/protoc"
 }
 
 need cc 'apt-get install gcc'
