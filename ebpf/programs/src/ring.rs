@@ -12,7 +12,7 @@ use crate::{
 
 /// What becomes of the reader.
 pub enum Wake {
-    /// Woken when the ring passes a mark; it also looks by itself some 25 times a second.
+    /// Woken when the ring passes a mark; it also looks by itself 20 times a second.
     AtMark,
     /// Woken now.
     Now,

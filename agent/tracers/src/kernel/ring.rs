@@ -25,7 +25,7 @@ use super::memory::map_bytes;
 
 /// How long a record waits in the ring at most, in milliseconds: the kernel side wakes the reader
 /// only when much has gathered.
-const LOOK_EVERY_MS: u8 = 25;
+const LOOK_EVERY_MS: u8 = 50;
 /// How often the reader shows that it is there while nothing is attached, in milliseconds.
 const IDLE_MS: u16 = 500;
 /// How many records are read at most between two marks of how far the reader is.
