@@ -57,14 +57,16 @@ impl Runc {
     /// When the file cannot be written.
     pub fn replace_program(&self) -> Result<(), Error> {
         let new = self.program.with_extension("new");
-        let copied = fs::copy(self.runtimes.folder().join("bin/runc"), &new);
-        copied
-            .and_then(|_| fs::rename(&new, &self.program))
-            .map_err(|source| Error::File {
-                action: "replace",
-                path: self.program.clone(),
-                source,
-            })
+        // By another process: whoever this one forks while it writes could keep the copy from being
+        // executed (ETXTBSY).
+        let mut cp = Command::new("cp");
+        cp.arg(self.runtimes.folder().join("bin/runc")).arg(&new);
+        container_cli::run(cp)?;
+        fs::rename(&new, &self.program).map_err(|source| Error::File {
+            action: "replace",
+            path: self.program.clone(),
+            source,
+        })
     }
 
     /// Where runc keeps its state (`runc --root`).

@@ -5,12 +5,9 @@ mod support;
 
 use std::{
     ffi::CString,
-    fs::{self, File},
+    fs::File,
     io::Read as _,
-    os::{
-        fd::AsRawFd as _,
-        unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
-    },
+    os::{fd::AsRawFd as _, unix::ffi::OsStrExt as _},
     path::Path,
     ptr,
 };
@@ -24,22 +21,17 @@ use nix::{
 use support::{
     call::{Call, execve_raw},
     child::{Child, on_a_thread},
+    program,
     recorder::{Recorder, texts},
 };
 use traceherd_tracers::ArgumentList;
 
 /// Files that cannot be executed, each for another reason.
 fn refused(here: &Path) -> [(&'static str, Errno); 4] {
-    fs::write(here.join("forbidden"), "#!/bin/sh\n").unwrap();
-    fs::set_permissions(here.join("forbidden"), fs::Permissions::from_mode(0o644)).unwrap();
-    fs::write(here.join("nonsense"), "\x01\x02\x03 nonsense").unwrap();
-    fs::set_permissions(here.join("nonsense"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(here.join("no interpreter"), "#!/no/such/interpreter\n").unwrap();
-    fs::set_permissions(
-        here.join("no interpreter"),
-        fs::Permissions::from_mode(0o755),
-    )
-    .unwrap();
+    program::write(here.join("forbidden"), 0o644, "#!/bin/sh\n");
+    program::write(here.join("nonsense"), 0o755, "\x01\x02\x03 nonsense");
+    let unknown = "#!/no/such/interpreter\n";
+    program::write(here.join("no interpreter"), 0o755, unknown);
     [
         ("missing", Errno::ENOENT),
         ("forbidden", Errno::EACCES),

@@ -8,9 +8,7 @@ use std::{
     io::Read as _,
     os::{
         fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
-        unix::{
-            ffi::OsStrExt as _, fs::PermissionsExt as _, fs::symlink, process::CommandExt as _,
-        },
+        unix::{ffi::OsStrExt as _, fs::symlink, process::CommandExt as _},
     },
     path::{Path, PathBuf},
     process::Command,
@@ -21,6 +19,7 @@ use support::{
     call::Call,
     child::{Child, Spawned, on_a_thread},
     proc::{assert_agrees, executable},
+    program,
     recorder::{Recorder, texts},
 };
 use tempfile::TempDir;
@@ -36,8 +35,7 @@ fn folder() -> (TempDir, PathBuf) {
 }
 
 fn script(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    program::write(path, 0o755, text);
 }
 
 /// The event of a process that `action` becomes and that lives on; all of it checked by `/proc`.
@@ -60,7 +58,7 @@ fn a_program_is_known_by_the_path_given_and_the_path_found() {
     let (_folder, here) = folder();
     let real = fs::canonicalize(SLEEP).unwrap();
     let copy = here.join("real name");
-    fs::copy(&real, &copy).unwrap();
+    program::copy(&real, &copy);
     symlink("real name", here.join("link")).unwrap();
     symlink("link", here.join("link to the link")).unwrap();
     let absolute = |name: &str| bytes(here.join(name));
@@ -156,7 +154,7 @@ fn a_script_run_by_a_script_has_the_program_that_runs_both() {
 fn execveat_is_seen_with_what_the_kernel_calls_its_file() {
     let recorder = Recorder::plain();
     let (_folder, here) = folder();
-    fs::copy(SLEEP, here.join("prog")).unwrap();
+    program::copy(SLEEP, here.join("prog"));
     script(&here.join("script"), "#!/bin/sh\nread -r _ </dev/zero\n");
     let opened = |name: &str| File::open(here.join(name)).unwrap();
     let (prog, script) = (opened("prog"), opened("script"));

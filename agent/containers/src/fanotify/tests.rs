@@ -35,8 +35,15 @@ fn open_in(directory: &Path) -> usize {
 fn program() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("runc");
-    std::fs::copy("/bin/true", &program).unwrap();
+    copy_of_true(&program);
     (directory, program)
+}
+
+/// Written by another process: a child that another test forks meanwhile would have it open for
+/// writing until it executes something, and till then nobody can execute the copy (ETXTBSY).
+fn copy_of_true(to: &Path) {
+    let copied = Command::new("cp").arg("/bin/true").arg(to).status();
+    assert!(copied.unwrap().success());
 }
 
 async fn next(watch: &ExecWatch) -> Vec<Seen> {
@@ -72,7 +79,7 @@ async fn a_program_replaced_by_rename_or_put_there_later_is_seen() {
     watch.mark();
     let fresh = directory.path().join("fresh");
     for target in [&program, &later] {
-        std::fs::copy("/bin/true", &fresh).unwrap();
+        copy_of_true(&fresh);
         std::fs::rename(&fresh, target).unwrap();
         assert_eq!(next(&watch).await, [Seen::Replaced]);
         assert!(watch.mark());
@@ -93,7 +100,7 @@ async fn a_link_is_followed_to_its_target() {
     let mut watch = ExecWatch::new(vec![program.clone()]).unwrap();
     assert!(watch.mark());
     let fresh = elsewhere.path().join("fresh");
-    std::fs::copy("/bin/true", &fresh).unwrap();
+    copy_of_true(&fresh);
     std::fs::rename(&fresh, &target).unwrap();
     assert_eq!(next(&watch).await, [Seen::Replaced]);
     assert!(watch.mark());

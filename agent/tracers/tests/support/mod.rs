@@ -5,6 +5,7 @@ pub mod call;
 pub mod child;
 pub mod held_reader;
 pub mod proc;
+pub mod program;
 pub mod recorder;
 pub mod stage;
 pub mod tally;
