@@ -26,7 +26,7 @@ mod trace;
 pub use bounds::{MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
 pub use ceilings::Ceilings;
 pub use duration::parse_duration;
-pub use events::{EventCounts, EventSummary};
+pub use events::{EventCounts, EventSummary, Losses};
 pub use exec::{ArgsMode, ExecOptions};
 pub use generate::{crd_files, file_of, template_of};
 pub use kube::core::Duration;

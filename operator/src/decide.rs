@@ -139,7 +139,7 @@ pub fn decide(seen: Seen<'_>) -> Decision {
         phase,
         refusal: refusal.as_deref(),
         nodes: &nodes,
-        lost: status.events.lost,
+        events: status.events,
         reports: &of_run,
         is_new_run: life.is_new_run,
     };

@@ -2,7 +2,7 @@
 //! count, and what the outputs did with what they were given.
 
 use k8s_openapi::jiff::Timestamp;
-use traceherd_crds::{EventCounts, NodePhase, TraceReportStatus};
+use traceherd_crds::{EventCounts, Losses, NodePhase, TraceReportStatus};
 use traceherd_tracers::Counts;
 
 use super::sink::OutletCounts;
@@ -31,7 +31,7 @@ impl Before {
         let away = last.filter(|_| is_gap);
         let away = away.map_or(0, |last| since.as_second() - last.as_second());
         Self {
-            events: less(report.events, both.events),
+            events: report.events.without(both.events),
             unattributed: report.unattributed.saturating_sub(both.unattributed),
             gaps: report.gaps + u64::from(is_gap),
             gap_seconds: report.gap_seconds + u64::try_from(away).unwrap_or(0),
@@ -80,30 +80,22 @@ impl Past {
     }
 }
 
-/// One account without what is in another, too.
-fn less(told: EventCounts, both: EventCounts) -> EventCounts {
-    let left = EventCounts {
-        observed: 0,
-        delivered: told.delivered.saturating_sub(both.delivered),
-        filtered: told.filtered.saturating_sub(both.filtered),
-        suppressed: told.suppressed.saturating_sub(both.suppressed),
-        lost: told.lost.saturating_sub(both.lost),
-    };
-    let observed = left.delivered + left.filtered + left.suppressed + left.lost;
-    EventCounts { observed, ..left }
-}
-
 /// The account: observed is the sum of all else. What waits for an output is in none of it yet.
 pub fn total(before: EventCounts, tracer: Counts, outlet: OutletCounts) -> EventCounts {
+    let losses = Losses {
+        ring: tracer.lost_ring,
+        queue: tracer.lost_queue,
+        log: outlet.lost,
+    };
     let now = EventCounts {
         observed: 0,
         delivered: outlet.delivered,
         filtered: tracer.filtered,
         suppressed: tracer.suppressed + outlet.suppressed,
-        lost: tracer.lost() + outlet.lost,
+        lost: losses.total(),
+        losses,
     };
-    let observed = now.delivered + now.filtered + now.suppressed + now.lost;
-    before.plus(EventCounts { observed, ..now })
+    before.plus(now.summed())
 }
 
 /// Two accounts of the tracers' together.
@@ -151,6 +143,10 @@ mod tests {
             filtered: 1,
             suppressed: 2,
             lost: 1,
+            losses: Losses {
+                queue: 1,
+                ..Losses::default()
+            },
         };
         let total = total(before, tracer, outlet);
         let expected = EventCounts {
@@ -159,6 +155,11 @@ mod tests {
             filtered: 11,
             suppressed: 20,
             lost: 13,
+            losses: Losses {
+                ring: 5,
+                queue: 4,
+                log: 4,
+            },
         };
         assert_eq!(total, expected);
         let parts = total.delivered + total.filtered + total.suppressed + total.lost;

@@ -29,12 +29,6 @@ pub struct Numbers {
 pub struct Told {
     /// What became of events, all traces together.
     pub events: EventCounts,
-    /// Of those lost: the ring was full.
-    pub lost_ring: u64,
-    /// Of those lost: a trace's queue was full.
-    pub lost_queue: u64,
-    /// Of those lost: the log had no room, or could not be written.
-    pub lost_log: u64,
     /// Traces by phase.
     pub phases: Phases,
 }
@@ -159,11 +153,7 @@ impl Metrics {
             "lost_events",
             "Events that were lost: the ring, a trace's queue or the log had no room",
             "reason",
-            &[
-                ("ring", told.lost_ring),
-                ("queue", told.lost_queue),
-                ("log", told.lost_log),
-            ],
+            &events.losses.by_reason(),
         )?;
         page.gauges(
             "traces",
@@ -266,6 +256,8 @@ fn resident_bytes() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use traceherd_crds::Losses;
+
     use super::*;
 
     #[test]
@@ -281,11 +273,13 @@ mod tests {
                 observed: 10,
                 delivered: 7,
                 filtered: 3,
+                losses: Losses {
+                    log: 5,
+                    ..Losses::default()
+                },
                 ..EventCounts::default()
             },
-            lost_log: 5,
             phases,
-            ..Told::default()
         });
         let registry = registry(numbers, Arc::default());
         let mut text = String::new();

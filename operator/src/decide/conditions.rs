@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use traceherd_crds::{Condition, ConditionStatus, Phase, TraceReportStatus};
+use traceherd_crds::{Condition, ConditionStatus, EventCounts, Losses, Phase, TraceReportStatus};
 
 use super::Report;
 use super::nodes::Nodes;
@@ -17,7 +17,7 @@ pub struct Judged<'a> {
     pub phase: Phase,
     pub refusal: Option<&'a str>,
     pub nodes: &'a Nodes,
-    pub lost: u64,
+    pub events: EventCounts,
     pub reports: &'a HashMap<&'a str, &'a Report>,
     pub is_new_run: bool,
 }
@@ -121,8 +121,8 @@ fn missed(judged: &Judged<'_>) -> Option<(&'static str, String)> {
     };
     let gaps = sum(|status| status.gaps);
     let unattributed = sum(|status| status.unattributed);
-    if judged.lost > 0 {
-        Some((LOST, format!("{} events were lost", judged.lost)))
+    if judged.events.lost > 0 {
+        Some((LOST, lost(judged.events)))
     } else if gaps > 0 {
         let seconds = sum(|status| status.gap_seconds);
         let message = format!("agents were away {gaps} times, for {seconds} s in all");
@@ -134,4 +134,22 @@ fn missed(judged: &Judged<'_>) -> Option<(&'static str, String)> {
     } else {
         None
     }
+}
+
+fn lost(events: EventCounts) -> String {
+    let Losses { ring, queue, log } = events.losses;
+    let reasons = [
+        (ring, "the kernel's ring being full"),
+        (queue, "the trace's queue being full"),
+        (log, "the agent's log being slow"),
+    ];
+    let some = reasons.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<_> = some
+        .map(|(count, reason)| format!("{count} {reason}"))
+        .collect();
+    let lost = format!("{} events were lost", events.lost);
+    if told.is_empty() {
+        return lost;
+    }
+    format!("{lost} ({})", told.join(", "))
 }

@@ -58,6 +58,7 @@ impl Herd {
             let waits = |member: &Member| Some(member.run.as_ref()?.outlet.counts().waiting);
             let waiting = self.members.get(which).and_then(waits).unwrap_or_default();
             status.events.lost += waiting;
+            status.events.losses.log += waiting;
             status.events.observed += waiting;
             let Some(member) = self.members.get(which) else {
                 continue;

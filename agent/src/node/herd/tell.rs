@@ -313,11 +313,7 @@ impl Member {
 impl Told {
     /// Adds what became of a run's events since this agent began.
     fn add(&mut self, run: &Run) {
-        let outlet = run.outlet.counts();
-        let events = total(EventCounts::default(), run.tracer, outlet);
+        let events = total(EventCounts::default(), run.tracer, run.outlet.counts());
         self.events = self.events.plus(events);
-        self.lost_ring += run.tracer.lost_ring;
-        self.lost_queue += run.tracer.lost_queue;
-        self.lost_log += outlet.lost;
     }
 }

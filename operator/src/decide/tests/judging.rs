@@ -1,3 +1,5 @@
+use traceherd_crds::Losses;
+
 use super::*;
 
 #[test]
@@ -85,9 +87,27 @@ fn what_was_missed_is_told() {
     world.says(0).gaps = 1;
     world.step();
     assert_eq!(world.condition("Lossless"), (NO, "AgentWasAway".to_owned()));
-    world.says(0).events.lost = 3;
-    world.step();
-    assert_eq!(world.condition("Lossless"), (NO, "EventsLost".to_owned()));
+    let lost = |ring, log| EventCounts {
+        lost: 3,
+        losses: Losses {
+            ring,
+            log,
+            ..Losses::default()
+        },
+        ..EventCounts::default()
+    };
+    for (events, message) in [
+        (lost(0, 0), "3 events were lost"),
+        (
+            lost(2, 1),
+            "3 events were lost (2 the kernel's ring being full, 1 the agent's log being slow)",
+        ),
+    ] {
+        world.says(0).events = events;
+        world.step();
+        assert_eq!(world.condition("Lossless"), (NO, "EventsLost".to_owned()));
+        assert_eq!(world.status.conditions[2].message, message);
+    }
 }
 
 #[test]
