@@ -14,7 +14,8 @@ fi
 
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-for folder in /run /tmp; do mount -t tmpfs tmpfs $folder; done
+# Not over /tmp: this tree may have been there, and its script is where it was.
+mount -t tmpfs tmpfs /run
 if grep -q cgroups=v1 /proc/cmdline; then
   mount -t tmpfs tmpfs /sys/fs/cgroup
   # Name, hierarchy, number of cgroups, enabled.

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{
@@ -118,6 +119,55 @@ async fn each_of_two_limits_is_kept_and_another_container_loses_nothing() {
         ..Counts::default()
     };
     assert_held(&held, laxest, stormed);
+}
+
+/// Nobody hides what it executes behind what it fails to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_failures_holds_no_success_back() {
+    const FAILURES: u64 = 3000;
+    let _alone = ALONE.lock().await;
+    let storms = Storms::build().unwrap();
+    let stage = Stage::apart(Config::default()).await;
+    let name = stage.name();
+    let limit = limited(200, 50);
+    let mut with_failures = limit.clone();
+    with_failures.exec.include_failed = true;
+    let mut tallies = Vec::new();
+    for (id, spec) in [("successes", limit), ("both", with_failures)] {
+        let spec = on(&name, spec);
+        tallies.push(Tally::of(stage.tracers.add(id, spec).await.unwrap()));
+    }
+    let ground = stage.start(&name);
+    // The burst is whole again after the container's own first execs.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stage.tracers.flush().await;
+    let counts = |id| stage.tracers.counts(id).unwrap();
+    let before = ["successes", "both"].map(counts);
+
+    let script = format!(
+        "echo $$ >{}; i=0; while [ $i -lt {FAILURES} ]; do /no/such/file; i=$((i + 1)); done",
+        ground.procs.display()
+    );
+    let mut flood = Command::new("sh");
+    let flood = flood.args(["-c", &script]).stderr(Stdio::null());
+    let mut flood = flood.spawn().unwrap();
+    let calm = storms.storm().times(200).pausing(Duration::from_millis(10));
+    let [executed] = run([(&ground, calm)]).await;
+    flood.wait().unwrap();
+    stage.tracers.flush().await;
+    let mut ends = Vec::new();
+    for (id, before) in ["successes", "both"].into_iter().zip(before) {
+        let counts = stage.tracers.remove(id).await.unwrap();
+        assert_adds_up(&counts);
+        ends.push(since(before, counts));
+    }
+    println!("{executed:?} {ends:?}");
+    assert_eq!((ends[0].delivered, ends[0].suppressed), (200, 0));
+    for tally in tallies {
+        assert!(tally.end().await.storm() <= 200);
+    }
+    assert_eq!(ends[1].observed, 200 + FAILURES);
+    assert!(ends[1].suppressed > FAILURES / 2, "{ends:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,6 +216,6 @@ mod tests {
     #[test]
     fn the_map_values_have_no_padding() {
         assert_eq!(size_of::<Verdict>(), 32);
-        assert_eq!(size_of::<ContainerCounters>(), 64);
+        assert_eq!(size_of::<ContainerCounters>(), 72);
     }
 }

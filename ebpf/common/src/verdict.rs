@@ -75,8 +75,9 @@ pub struct ContainerCounters {
     pub suppressed: [u64; 2],
     /// Wanted, but the ring was full: successful execs, failed execs.
     pub lost: [u64; 2],
-    /// The rate limit's theoretical arrival time (GCRA), nanoseconds since boot.
-    pub arrival_ns: u64,
+    /// The rate limit's theoretical arrival time (GCRA), nanoseconds since boot: successful execs,
+    /// failed execs. Each has its own, so that a flood of the one hides nothing of the other.
+    pub arrival_ns: [u64; 2],
 }
 
 /// Indices of the per-CPU counters for what belongs to no entry.

@@ -188,7 +188,7 @@ pub unsafe fn wanted(task: Ptr, gadget: u32) -> Option<Wanted> {
     let boot_ns = unsafe { bpf_ktime_get_boot_ns() };
     if let Some(counters) = counters
         && verdict.interval_ns != 0
-        && over_rate(counters, &verdict, boot_ns)
+        && over_rate(of_gadget(&counters.arrival_ns, gadget), &verdict, boot_ns)
     {
         add(of_gadget(&counters.suppressed, gadget));
         return None;
@@ -228,7 +228,7 @@ fn counters_of(entry: u64) -> Option<&'static ContainerCounters> {
         sent: 0,
         suppressed: [0; 2],
         lost: [0; 2],
-        arrival_ns: 0,
+        arrival_ns: [0; 2],
     };
     // Another CPU may have been faster: the look-up tells.
     let _ = COUNTERS.insert(entry, none, 1 /* BPF_NOEXIST */);
@@ -248,8 +248,8 @@ fn of_gadget(counters: &[u64; 2], gadget: u32) -> &u64 {
 /// The generic cell rate algorithm. Two CPUs may let one event more than the burst through; what
 /// is counted stays exact.
 #[inline(always)]
-fn over_rate(counters: &ContainerCounters, verdict: &Verdict, now: u64) -> bool {
-    let arrival = &raw const counters.arrival_ns;
+fn over_rate(arrival: &u64, verdict: &Verdict, now: u64) -> bool {
+    let arrival = &raw const *arrival;
     // SAFETY: a map value; volatile because other CPUs write it.
     let before = unsafe { core::ptr::read_volatile(arrival) };
     let base = if before > now { before } else { now };
