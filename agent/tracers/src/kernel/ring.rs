@@ -1,5 +1,6 @@
 //! Reading the ring: one thread, in batches, never waiting for anybody else.
 
+mod deadline;
 mod positions;
 
 use std::{
@@ -201,6 +202,9 @@ impl Drop for Gone<'_> {
 
 fn read(mut ring: RingBuf<MapData>, shared: &Shared, mut handle: impl FnMut(Input<'_>)) {
     let _gone = Gone(shared);
+    if let Err(error) = deadline::ask() {
+        tracing::debug!(%error, "the ring's reader has no deadline: a storm may keep it waiting");
+    }
     loop {
         let (stop, live) = {
             let state = shared.state();
