@@ -35,5 +35,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         batch.iter().for_each(|exec| json.write(exec, &mut text));
         stdout().write_all(text.as_bytes())?;
     }
-    Ok(())
+    // Without a trace, too, it is there until it is ended.
+    std::future::pending().await
 }

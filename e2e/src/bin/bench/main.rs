@@ -72,14 +72,14 @@ fn measure(settings: &Settings) -> Result<Results, Failure> {
         };
         rounds.measure(&scene, amounts, work.path())
     };
-    let (costs, starts) = storms("everywhere", &everywhere(&peers), &Storm::everywhere())?;
-    let (traces, _) = storms(
+    let costs = storms("everywhere", &everywhere(&peers), &Storm::everywhere())?;
+    let traces = storms(
         "traces",
         &of_traces(&peers, amounts.peers),
         &[Storm::full(0)],
     )?;
     let sizes = ARGUMENT_BYTES.map(Storm::full);
-    let (arguments, _) = storms("argument bytes", &of_arguments(&peers), &sizes)?;
+    let arguments = storms("argument bytes", &of_arguments(&peers), &sizes)?;
     eprintln!("single execs, an idle trace, containers");
     Ok(Results {
         machine: Machine::this()?,
@@ -87,7 +87,6 @@ fn measure(settings: &Settings) -> Result<Results, Failure> {
         costs,
         traces,
         arguments,
-        starts,
         latency_ms: low::latency_ms(&scene, amounts.single_execs)?,
         idle_percent: low::idle_percent(&scene, amounts, work.path())?,
         containers: low::containers(&scene, amounts.containers, work.path())?,
@@ -97,6 +96,7 @@ fn measure(settings: &Settings) -> Result<Results, Failure> {
 fn everywhere(peers: &[Peer]) -> Vec<Subject> {
     let mut subjects = vec![
         Subject::nothing(),
+        Subject::no_trace(),
         Subject::not_matching(),
         Subject::not_matching_with_failed(),
         Subject::matching(),

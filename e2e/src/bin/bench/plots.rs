@@ -28,10 +28,16 @@ const LETTER_WIDTH: i32 = 8;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 pub fn draw(results: &Results, folder: &Path) -> Result<(), Failure> {
-    let traces = Plot::new("traces at once", &results.traces, |sample| sample.traces);
+    let traces = Plot::new("traces at once", &results.traces.samples, |sample| {
+        sample.traces
+    });
     traces.draw(&folder.join("traces.svg"))?;
     let bytes = |sample: &Sample| sample.storm.argument_bytes;
-    let arguments = Plot::new("argument bytes of each exec", &results.arguments, bytes);
+    let arguments = Plot::new(
+        "argument bytes of each exec",
+        &results.arguments.samples,
+        bytes,
+    );
     arguments.draw(&folder.join("arguments.svg"))
 }
 

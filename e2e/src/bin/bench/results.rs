@@ -14,18 +14,24 @@ pub struct Results {
     pub machine: Machine,
     pub amounts: Amounts,
     /// Every subject, in every place.
-    pub costs: Vec<Sample>,
+    pub costs: Measured,
     /// More numbers of traces, in a container.
-    pub traces: Vec<Sample>,
+    pub traces: Measured,
     /// Argument bytes, in a container.
-    pub arguments: Vec<Sample>,
-    /// Each start of every subject of `costs`.
-    pub starts: Vec<Start>,
+    pub arguments: Measured,
     /// From a single exec to its line, in milliseconds.
     pub latency_ms: Vec<f64>,
     /// Of a core, while nothing happens, in percent.
     pub idle_percent: Vec<f64>,
     pub containers: Containers,
+}
+
+/// Subjects under storms.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Measured {
+    pub samples: Vec<Sample>,
+    /// Each start of every subject.
+    pub starts: Vec<Start>,
 }
 
 /// One storm under one subject.
@@ -58,12 +64,20 @@ impl Sample {
         self.kernel_ns as f64 / 1e3 / self.execs as f64
     }
 
-    /// Microseconds an exec.
+    /// Microseconds an exec; where events are missing, as if those there were had cost all of it.
     pub fn cpu(&self) -> f64 {
-        self.cpu_ns as f64 / 1e3 / self.execs as f64
+        let there = match self.expected {
+            0 => 1.0,
+            expected => self.events.clamp(1, expected) as f64 / expected as f64,
+        };
+        self.cpu_ns as f64 / 1e3 / self.execs as f64 / there
     }
 
-    pub fn missing(&self) -> u64 {
+    pub fn missing_percent(&self) -> f64 {
+        100.0 * self.missing() as f64 / self.expected.max(1) as f64
+    }
+
+    fn missing(&self) -> u64 {
         self.expected.saturating_sub(self.events)
     }
 }
@@ -102,13 +116,13 @@ impl Results {
 
     /// The subjects of `costs`, in their order.
     pub fn subjects(&self) -> Vec<&str> {
-        names(&self.costs)
+        self.costs.subjects()
     }
 
     /// The storms of `costs`, in their order.
     pub fn storms(&self) -> Vec<Storm> {
         let mut storms: Vec<Storm> = Vec::new();
-        for sample in &self.costs {
+        for sample in &self.costs.samples {
             if !storms.contains(&sample.storm) {
                 storms.push(sample.storm);
             }
@@ -118,31 +132,48 @@ impl Results {
 
     /// A figure of a subject in a place.
     pub fn cost(&self, subject: &str, storm: Storm, figure: fn(&Sample) -> f64) -> Option<Spread> {
-        let samples = self.costs.iter();
-        let of = samples.filter(|sample| sample.subject == subject && sample.storm == storm);
-        Spread::of(of.map(figure))
+        let samples = self.costs.of(subject);
+        let here = samples.filter(|sample| sample.storm == storm);
+        Spread::of(here.map(figure))
     }
 
-    /// A figure of a subject's starts.
+    /// A figure of the starts of a subject of `costs`.
     pub fn start(&self, subject: &str, figure: fn(&Start) -> f64) -> Option<Spread> {
-        let starts = self.starts.iter().filter(|start| start.subject == subject);
-        Spread::of(starts.map(figure))
-    }
-
-    /// Events that are not in the outputs, of all storms of a subject.
-    pub fn missing(&self, subject: &str) -> u64 {
-        let samples = self.costs.iter().filter(|sample| sample.subject == subject);
-        samples.map(Sample::missing).sum()
+        Spread::of(self.costs.starts_of(subject).map(figure))
     }
 }
 
-/// The subjects of these samples, in their order.
-pub fn names(samples: &[Sample]) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for sample in samples {
-        if !names.contains(&sample.subject.as_str()) {
-            names.push(&sample.subject);
+impl Measured {
+    /// The subjects, in their order.
+    pub fn subjects(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for sample in &self.samples {
+            if !names.contains(&sample.subject.as_str()) {
+                names.push(&sample.subject);
+            }
         }
+        names
     }
-    names
+
+    /// A subject's storms.
+    pub fn of(&self, subject: &str) -> impl Iterator<Item = &Sample> {
+        let all = self.samples.iter();
+        all.filter(move |sample| sample.subject == subject)
+    }
+
+    /// Events that should be in the outputs of a subject, and those that are not.
+    pub fn missing(&self, subject: &str) -> (u64, u64) {
+        let expected = self.of(subject).map(|sample| sample.expected).sum();
+        (expected, self.of(subject).map(Sample::missing).sum())
+    }
+
+    /// Events that a subject said it had lost.
+    pub fn told_lost(&self, subject: &str) -> u64 {
+        self.starts_of(subject).map(|start| start.told_lost).sum()
+    }
+
+    fn starts_of(&self, subject: &str) -> impl Iterator<Item = &Start> {
+        let all = self.starts.iter();
+        all.filter(move |start| start.subject == subject)
+    }
 }

@@ -55,6 +55,8 @@ struct Tracer {
     line: Vec<u8>,
     programs: BTreeSet<u32>,
     is_peer: bool,
+    /// Whether it holds its programs by links once it traces, as Traceherd does.
+    links: bool,
 }
 
 impl Running {
@@ -63,6 +65,7 @@ impl Running {
         let mut running = Self {
             tracers: Vec::new(),
         };
+        let is_peer = matches!(subject.kind, Kind::Peer(_));
         for (n, mut command) in subject.commands(docker)?.into_iter().enumerate() {
             let output = folder.join(format!("output-{n}"));
             let said = output.with_extension("err");
@@ -77,7 +80,8 @@ impl Running {
                 line: Vec::new(),
                 output,
                 programs: BTreeSet::new(),
-                is_peer: matches!(subject.kind, Kind::Peer(_)),
+                is_peer,
+                links: !is_peer && subject.traces > 0,
             });
         }
         for tracer in &mut running.tracers {
@@ -131,6 +135,7 @@ impl Running {
         for tracer in &mut self.tracers {
             tracer.stop()?;
             words += &fs::read_to_string(tracer.output.with_extension("err"))?;
+            words += &tracer.told_among_events()?;
         }
         Ok(words)
     }
@@ -154,8 +159,7 @@ impl Tracer {
             let links_before = std::mem::replace(&mut links, kernel::links(pid)?);
             let same = programs == self.programs && links == links_before;
             self.programs = programs;
-            // Not every tracer attaches by links, but Traceherd does.
-            let traces = !self.programs.is_empty() && (links > 0 || self.is_peer);
+            let traces = !self.programs.is_empty() && (links > 0 || !self.links);
             unchanged = match same && traces {
                 true => unchanged + 1,
                 false => 0,
@@ -185,6 +189,21 @@ impl Tracer {
             }
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The lines of its output that are no events but tell of such that were lost, as bpftrace's.
+    fn told_among_events(&self) -> io::Result<String> {
+        let mut told = String::new();
+        if self.is_peer {
+            for line in BufReader::new(File::open(&self.output)?).split(b'\n') {
+                let line = line?;
+                if line.starts_with(b"Lost ") {
+                    told += &String::from_utf8_lossy(&line);
+                    told.push('\n');
+                }
+            }
+        }
+        Ok(told)
     }
 
     fn stop(&mut self) -> Result<(), Failure> {

@@ -34,6 +34,7 @@ pub enum Kind {
 }
 
 pub const NOTHING: &str = "no tracer";
+pub const NO_TRACE: &str = "no trace";
 pub const MATCHING: &str = "one trace, matching";
 pub const NOT_MATCHING: &str = "one trace, not matching";
 pub const LIBRARY: &str = "traces, one matching";
@@ -44,6 +45,20 @@ impl Subject {
             name: NOTHING.into(),
             series: NOTHING.into(),
             kind: Kind::Nothing,
+            matching: false,
+            traces: 0,
+        }
+    }
+
+    /// Traceherd, and nothing that it is to trace.
+    pub fn no_trace() -> Self {
+        Self {
+            name: NO_TRACE.into(),
+            series: NO_TRACE.into(),
+            kind: Kind::Library {
+                matching: 0,
+                failed: false,
+            },
             matching: false,
             traces: 0,
         }

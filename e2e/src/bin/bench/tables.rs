@@ -3,7 +3,7 @@
 use traceherd_e2e::statistics::{Spread, short};
 
 use crate::{
-    results::{Results, Sample, Start, names},
+    results::{Measured, Results, Sample, Start},
     storm::Storm,
     subject::NOTHING,
     targets::targets,
@@ -32,10 +32,7 @@ pub fn all(results: &Results) -> String {
         by_place(results, Sample::cpu),
     );
     section("Execs a second", rates(results));
-    section(
-        "Events that are not in the output, of all storms",
-        missing(results),
-    );
+    section("Events that are not in the output", missing(results));
     section("Memory, MB, and a plain system call, ns", memory(results));
     section(
         "Number of traces (container, all cores)",
@@ -147,23 +144,22 @@ fn rates(results: &Results) -> Table {
 }
 
 fn missing(results: &Results) -> Table {
-    let mut table = Table::new(["", "expected", "missing", "of these told as lost"]);
-    for subject in results.subjects() {
-        let samples = results
-            .costs
-            .iter()
-            .filter(|sample| sample.subject == subject);
-        let expected: u64 = samples.map(|sample| sample.expected).sum();
-        if expected == 0 {
-            continue;
+    let mut table = Table::new(["storms", "", "expected", "missing", "of these told as lost"]);
+    let all: [(&str, &Measured); 3] = [
+        ("everywhere", &results.costs),
+        ("number of traces", &results.traces),
+        ("argument bytes", &results.arguments),
+    ];
+    for (storms, measured) in all {
+        for subject in measured.subjects() {
+            let (expected, missing) = measured.missing(subject);
+            if expected == 0 {
+                continue;
+            }
+            let numbers = [expected, missing, measured.told_lost(subject)];
+            let names = [storms, subject].map(str::to_owned).into_iter();
+            table.row(names.chain(numbers.map(|number| number.to_string())));
         }
-        let starts = results
-            .starts
-            .iter()
-            .filter(|start| start.subject == subject);
-        let told: u64 = starts.map(|start| start.told_lost).sum();
-        let numbers = [expected, results.missing(subject), told].map(|number| number.to_string());
-        table.row(std::iter::once(subject.to_owned()).chain(numbers));
     }
     table
 }
@@ -206,11 +202,8 @@ fn memory(results: &Results) -> Table {
 
 fn by_traces(results: &Results) -> Table {
     let mut table = Table::new(["", "traces", "kernel, µs", "CPU of the processes, µs"]);
-    for subject in names(&results.traces) {
-        let samples = || {
-            let all = results.traces.iter();
-            all.filter(|sample| sample.subject == subject)
-        };
+    for subject in results.traces.subjects() {
+        let samples = || results.traces.of(subject);
         let first = samples().next();
         table.row([
             first.map_or(NO_FIGURE.into(), |sample| sample.series.clone()),
@@ -228,15 +221,11 @@ fn by_arguments(results: &Results) -> Table {
         "argument bytes",
         "kernel, µs",
         "CPU of the processes, µs",
+        "missing, %",
         "execs a second",
     ]);
-    for subject in names(&results.arguments) {
-        let of = || {
-            results
-                .arguments
-                .iter()
-                .filter(|sample| sample.subject == subject)
-        };
+    for subject in results.arguments.subjects() {
+        let of = || results.arguments.of(subject);
         let mut sizes: Vec<_> = of().map(|sample| sample.storm.argument_bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
@@ -252,6 +241,7 @@ fn by_arguments(results: &Results) -> Table {
                 size.to_string(),
                 figure(traced, Sample::kernel),
                 figure(traced, Sample::cpu),
+                figure(traced, Sample::missing_percent),
                 figure(true, Sample::rate),
             ]);
         }

@@ -69,7 +69,7 @@ pub fn targets(results: &Results) -> Vec<Target> {
             "lost at the highest rate",
             0.0,
             "events",
-            Some(results.missing(MATCHING) as f64),
+            Some(results.costs.missing(MATCHING).1 as f64),
         ),
         Target::at_most(
             "from a single exec to its line, the longest",
@@ -101,11 +101,7 @@ fn worst(results: &Results, subject: &str, figure: fn(&Sample) -> f64) -> Option
 fn many_compared(results: &Results, figure: fn(&Sample) -> f64) -> Option<f64> {
     let of = |traces: usize| {
         let name = format!("{traces} {LIBRARY}");
-        let samples = results
-            .traces
-            .iter()
-            .filter(|sample| sample.subject == name);
-        spread_median(Spread::of(samples.map(figure)))
+        spread_median(Spread::of(results.traces.of(&name).map(figure)))
     };
     Some(of(1000)? / of(1)?)
 }
