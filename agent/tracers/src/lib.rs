@@ -40,7 +40,7 @@
 //! The arguments of a successful exec are the new process's own argument block, read after the
 //! kernel made it: they are what the process got, though it can say anything in them. Those of a
 //! failed exec are read from the caller's memory when the call returns, so that another of its
-//! threads may have changed them. A process is put to the container whose cgroup it is in or below,
+//! threads may have changed them; of each at most 4,095 bytes. A process is put to the container whose cgroup it is in or below,
 //! known by the cgroup's id, which the kernel never reuses; neither namespaces nor cgroups made
 //! inside a container change that.
 

@@ -24,7 +24,8 @@ use support::{
     program,
     recorder::{Recorder, texts},
 };
-use traceherd_tracers::ArgumentList;
+use traceherd_columns::{Columns as _, Encoder, Encoding, Table};
+use traceherd_tracers::{ArgumentList, ExecEvent};
 
 /// Files that cannot be executed, each for another reason.
 fn refused(here: &Path) -> [(&'static str, Errno); 4] {
@@ -109,6 +110,73 @@ fn too_many_bytes_are_told_with_what_there_was_room_for() {
         assert_eq!(found[0].bytes, b"true");
         assert!(long.starts_with(found[1].bytes));
         assert!(found[1].bytes.len() >= 4000 && found[1].cut);
+    }
+}
+
+#[test]
+fn what_was_cut_of_the_arguments_is_told_in_every_output() {
+    let recorder = Recorder::failures();
+    let failing = |args: &[Vec<u8>]| {
+        let call = Call::new("/no/such/file", args);
+        recorder.only(Child::fork(|| call.make()).fails_with(Errno::ENOENT))
+    };
+    let event = failing(&[b"true".to_vec(), vec![b'x'; 10_000], b"after".to_vec()]);
+    let shown = shown(&event);
+    assert!(
+        shown
+            .json
+            .contains(r#""args_truncated":[1],"args_missing":1"#),
+        "{}",
+        shown.json
+    );
+    assert!(
+        shown
+            .yaml
+            .contains("args_truncated:\n- 1\nargs_missing: 1\n"),
+        "{}",
+        shown.yaml
+    );
+    assert_eq!(
+        shown.row.split_whitespace().collect::<Vec<_>>(),
+        ["3", "1", "1"]
+    );
+    // How long what is missing was nobody knows.
+    assert!(!shown.json.contains("args_cut"), "{}", shown.json);
+
+    let event = failing(&vec![vec![b'x'; 20]; 300]);
+    let missing = event.args.missing();
+    assert!(missing > 0);
+    assert_eq!(missing as usize + event.args.iter().len(), 300);
+    let told = format!(r#""args_missing":{missing}"#);
+    assert!(self::shown(&event).json.contains(&told));
+
+    let event = failing(&[b"true".to_vec(), b"whole".to_vec()]);
+    let whole = self::shown(&event);
+    assert!(!whole.json.contains("args_"), "{}", whole.json);
+}
+
+/// An event as each output has it; of the row, how many arguments there were and what of them is
+/// not there.
+struct Shown {
+    json: String,
+    yaml: String,
+    row: String,
+}
+
+fn shown(event: &ExecEvent) -> Shown {
+    let columns = ExecEvent::columns();
+    let encoded = |encoding| {
+        let mut out = String::new();
+        Encoder::new(&columns, encoding).write(event, &mut out);
+        out
+    };
+    let marks = columns.select("argc,args_truncated,args_missing").unwrap();
+    let mut row = String::new();
+    Table::new(&marks).write_row(event, &mut row);
+    Shown {
+        json: encoded(Encoding::Json),
+        yaml: encoded(Encoding::Yaml),
+        row,
     }
 }
 

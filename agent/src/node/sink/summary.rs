@@ -37,7 +37,7 @@ pub fn summary(event: &ExecEvent, redactor: &Redactor) -> EventSummary {
 fn arguments(event: &ExecEvent, redactor: &Redactor) -> (Vec<String>, bool) {
     let list = event.args.list();
     let recorded = event.args.iter().len();
-    let mut cut = event.args.cut_bytes() > 0
+    let mut cut = event.args.cut_bytes().is_some_and(|bytes| bytes > 0)
         || matches!(list, ArgumentList::Cut | ArgumentList::Unreadable)
         || event.args.iter().any(|argument| argument.cut)
         || (list != ArgumentList::Unasked && recorded < event.args.count() as usize);

@@ -9,7 +9,7 @@ use super::{
     counts::Counts,
     spec::{RateLimit, TraceSpec},
 };
-use crate::exec::{ArgsMode, Arguments, Clock, ExecEvent};
+use crate::exec::{Clock, ExecEvent};
 
 /// A trace, its account, and where its events go.
 pub struct Trace {
@@ -117,16 +117,8 @@ impl Trace {
 
 /// The event as this trace asked for it. Others may have asked for more.
 fn projected(event: &Arc<ExecEvent>, spec: &TraceSpec) -> Arc<ExecEvent> {
-    let args = match spec.exec.args {
-        ArgsMode::Full => {
-            let most = spec.exec.max_args_bytes as usize;
-            if event.args.recorded_bytes() <= most {
-                return Arc::clone(event);
-            }
-            event.args.limited(most)
-        }
-        ArgsMode::Count => event.args.counted(),
-        ArgsMode::None => Arguments::unasked(),
+    let Some(args) = event.args.as_asked(&spec.exec) else {
+        return Arc::clone(event);
     };
     Arc::new(ExecEvent {
         args,

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use traceherd_columns::{ColumnValue, Kind, Value};
 use traceherd_ebpf_common::PAGE_BYTES;
 
+use super::options::{ArgsMode, ExecOptions};
+
 /// One argument.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Argument<'a> {
     /// What there is of it. Any bytes but NUL; where a part could not be read, NULs stand for it.
     pub bytes: &'a [u8],
-    /// Whether its end was not recorded.
+    /// Whether its end was not recorded. A failed exec's is not looked at beyond 4,095 bytes.
     pub cut: bool,
     /// Whether a part of it could not be read.
     pub unreadable: bool,
@@ -23,7 +25,8 @@ pub struct Arguments {
     bytes: Vec<u8>,
     /// Where each ends in `bytes`, and its marks.
     ends: Vec<(u32, Marks)>,
-    cut_bytes: u32,
+    missing: u32,
+    cut_bytes: Option<u32>,
     list: ArgumentList,
 }
 
@@ -55,9 +58,16 @@ impl Arguments {
     }
 
     /// Bytes of the argument block that are not here: the limit was reached. The NUL behind each
-    /// argument counts. Of a failed exec only what was read is known, so this is 0 there.
-    pub fn cut_bytes(&self) -> u32 {
+    /// argument counts. None of a failed exec, of whose arguments the lengths are not known, and
+    /// where they were not asked for.
+    pub fn cut_bytes(&self) -> Option<u32> {
         self.cut_bytes
+    }
+
+    /// How many of those that are counted are not here at all: the limit was reached. 0 where they
+    /// were not asked for.
+    pub fn missing(&self) -> u32 {
+        self.missing
     }
 
     /// How far the list could be followed; always whole for a successful exec, if it was asked for.
@@ -79,6 +89,11 @@ impl Arguments {
         })
     }
 
+    /// The places of those whose end was not recorded ([`Argument::cut`]).
+    pub fn truncated(&self) -> Vec<u32> {
+        self.places(|argument| argument.cut)
+    }
+
     /// The places of those that could not be read, or not whole.
     pub fn unreadable(&self) -> Vec<u32> {
         self.places(|argument| argument.unreadable)
@@ -94,12 +109,13 @@ impl Arguments {
         offset: u32,
         absent: u32,
     ) -> Self {
+        let cut_bytes = total.saturating_sub(block.len() as u32);
         let mut arguments = Self {
             count,
             bytes: Vec::with_capacity(block.len()),
             ends: Vec::with_capacity(count.min(64) as usize),
-            list: ArgumentList::Whole,
-            cut_bytes: total.saturating_sub(block.len() as u32),
+            cut_bytes: Some(cut_bytes),
+            ..Self::default()
         };
         let is_absent = |at: usize| {
             let page = (offset as usize + at) / PAGE_BYTES;
@@ -120,8 +136,11 @@ impl Arguments {
             at += 1;
         }
         if start < block.len() {
-            marks.cut = arguments.cut_bytes > 0;
+            marks.cut = cut_bytes > 0;
             arguments.push(&block[start..], marks);
+        }
+        if cut_bytes > 0 {
+            arguments.missing = count.saturating_sub(arguments.ends.len() as u32);
         }
         arguments
     }
@@ -148,49 +167,69 @@ impl Arguments {
             );
             vector = rest;
         }
+        arguments.missing = count.saturating_sub(arguments.ends.len() as u32);
         arguments
     }
 
+    /// As a trace with these options has them; none where they are so already. The kernel may have
+    /// recorded more.
+    pub(crate) fn as_asked(&self, options: &ExecOptions) -> Option<Self> {
+        match options.args {
+            ArgsMode::Full => {
+                let most = options.recorded_bytes() as usize;
+                (self.recorded_bytes() > most).then(|| self.limited(most))
+            }
+            ArgsMode::Count => Some(self.counted()),
+            ArgsMode::None => Some(Self::unasked()),
+        }
+    }
+
     /// What a trace with a smaller limit would have recorded.
-    pub(crate) fn limited(&self, most: usize) -> Self {
+    fn limited(&self, most: usize) -> Self {
         let mut limited = Self {
             count: self.count,
-            list: self.list,
+            missing: self.missing,
             cut_bytes: self.cut_bytes,
+            list: self.list,
             ..Self::default()
         };
         let mut left = most;
         for (argument, (_, marks)) in self.iter().zip(&self.ends) {
-            let whole = argument.bytes.len() + usize::from(!argument.cut);
+            let bytes = argument.bytes.len() + usize::from(self.has_nul(*marks));
             if left == 0 {
-                limited.cut_bytes += whole as u32;
-            } else if whole <= left {
+                limited.missing += 1;
+            } else if bytes <= left {
                 limited.push(argument.bytes, *marks);
-                left -= whole;
             } else {
                 let kept = left.min(argument.bytes.len());
-                limited.push(
-                    &argument.bytes[..kept],
-                    Marks {
-                        cut: true,
-                        ..*marks
-                    },
-                );
-                limited.cut_bytes += (whole - left) as u32;
-                left = 0;
+                let cut = Marks {
+                    cut: true,
+                    ..*marks
+                };
+                limited.push(&argument.bytes[..kept], cut);
             }
+            limited.cut_bytes = limited
+                .cut_bytes
+                .map(|cut| cut + bytes.saturating_sub(left) as u32);
+            left = left.saturating_sub(bytes);
         }
         limited
     }
 
-    /// Bytes that were recorded, a NUL behind each argument that is not cut.
+    /// Bytes that were recorded, as a limit counts them.
     pub(crate) fn recorded_bytes(&self) -> usize {
-        let cut = self.ends.iter().filter(|(_, marks)| marks.cut).count();
-        self.bytes.len() + self.ends.len() - cut
+        let nuls = self.ends.iter().filter(|(_, marks)| self.has_nul(*marks));
+        self.bytes.len() + nuls.count()
+    }
+
+    /// Whether a NUL was recorded behind an argument with these marks. Of a failed exec's the kernel
+    /// puts one even where it cuts.
+    fn has_nul(&self, marks: Marks) -> bool {
+        !marks.cut || self.cut_bytes.is_none()
     }
 
     /// Only how many there were.
-    pub(crate) fn counted(&self) -> Self {
+    fn counted(&self) -> Self {
         Self {
             list: self.list,
             count: self.count,
@@ -224,7 +263,10 @@ impl Arguments {
 /// them.
 impl<'a> FromIterator<&'a [u8]> for Arguments {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(all: I) -> Self {
-        let mut arguments = Self::default();
+        let mut arguments = Self {
+            cut_bytes: Some(0),
+            ..Self::default()
+        };
         for bytes in all {
             arguments.push(bytes, Marks::default());
             arguments.count += 1;
@@ -253,6 +295,16 @@ mod tests {
         arguments.iter().map(|argument| argument.bytes).collect()
     }
 
+    /// As the kernel side records a failed exec's.
+    fn vector(texts: &[&[u8]]) -> Vec<u8> {
+        let mut vector = Vec::new();
+        for text in texts {
+            vector.extend((text.len() as u32).to_le_bytes());
+            vector.extend(*text);
+        }
+        vector
+    }
+
     #[test]
     fn a_block_is_split_at_its_nuls() {
         let cases: [(&[u8], &[&[u8]]); 6] = [
@@ -269,6 +321,11 @@ mod tests {
             assert_eq!(texts(&found), expected, "{block:?}");
             assert_eq!(
                 (found.cut_bytes(), found.unreadable()),
+                (Some(0), vec![]),
+                "{block:?}"
+            );
+            assert_eq!(
+                (found.missing(), found.truncated()),
                 (0, vec![]),
                 "{block:?}"
             );
@@ -278,13 +335,14 @@ mod tests {
     #[test]
     fn a_cut_block_says_how_much_is_missing() {
         let found = Arguments::from_block(b"echo\0long", 2, 100, 0, 0);
-        assert_eq!(found.cut_bytes(), 91);
+        assert_eq!(found.cut_bytes(), Some(91));
+        assert_eq!((found.truncated(), found.missing()), (vec![1], 0));
         let last = found.iter().last().unwrap();
         assert_eq!((last.bytes, last.cut), (&b"long"[..], true));
         // Cut just behind an argument: none is half.
         let found = Arguments::from_block(b"echo\0", 2, 100, 0, 0);
-        assert!(found.iter().all(|argument| !argument.cut));
-        assert_eq!(found.cut_bytes(), 95);
+        assert_eq!(found.cut_bytes(), Some(95));
+        assert_eq!((found.truncated(), found.missing()), (vec![], 1));
     }
 
     #[test]
@@ -305,21 +363,11 @@ mod tests {
 
     #[test]
     fn a_vector_marks_what_could_not_be_read_and_what_goes_on() {
-        let mut vector = Vec::new();
-        for text in [&b"sh\0"[..], b"", &[b'x'; PAGE_BYTES]] {
-            vector.extend((text.len() as u32).to_le_bytes());
-            vector.extend(text);
-        }
+        let vector = vector(&[&b"sh\0"[..], b"", &[b'x'; PAGE_BYTES]]);
         let found = Arguments::from_vector(&vector, 5, ArgumentList::Whole);
         assert_eq!(found.count(), 5);
-        assert_eq!(found.unreadable(), [1]);
-        assert_eq!(
-            found
-                .iter()
-                .map(|argument| argument.cut)
-                .collect::<Vec<_>>(),
-            [false, false, true]
-        );
+        assert_eq!((found.unreadable(), found.truncated()), (vec![1], vec![2]));
+        assert_eq!((found.missing(), found.cut_bytes()), (2, None));
         assert_eq!(texts(&found)[0], b"sh");
         for len in 0..vector.len() {
             Arguments::from_vector(&vector[..len], 5, ArgumentList::Whole); // none panics

@@ -24,7 +24,7 @@ use super::{
     virtual(name = "podowner", value = pod_owner, kind = text, width = 24, hidden, order = 53, description = "What controls the pod, where that is known: Deployment/web."),
     virtual(name = "podsource", value = pod_source, kind = text, width = 12, hidden, order = 54, description = "Who told the pod: kubernetes where the API server confirmed it, else a runtime."),
     virtual(name = "argc", value = argc, kind = int, width = 5, align = right, hidden, order = 31, description = "Number of arguments, recorded or not."),
-    virtual(name = "args_cut", value = args_cut, kind = int, width = 8, align = right, hidden, order = 32, description = "Bytes of arguments that were cut off."),
+    virtual(name = "args_cut", value = args_cut, kind = int, width = 8, align = right, hidden, order = 32, description = "Bytes of arguments that were cut off; not known of a failed exec."),
     virtual(
         name = "args_list",
         value = args_list,
@@ -34,7 +34,9 @@ use super::{
         order = 34,
         description = "Set where a failed exec's list of arguments could not be followed to its end: cut, unreadable."
     ),
-    virtual(name = "args_unreadable", value = args_unreadable, kind = int, width = 15, hidden, order = 33, description = "Places of the arguments that could not be read.")
+    virtual(name = "args_unreadable", value = args_unreadable, kind = int, width = 15, hidden, order = 33, description = "Places of the arguments that could not be read."),
+    virtual(name = "args_truncated", value = args_truncated, kind = int, width = 14, hidden, order = 35, description = "Places of the arguments whose end was not recorded."),
+    virtual(name = "args_missing", value = args_missing, kind = int, width = 12, align = right, hidden, order = 36, description = "Number of arguments, of those in argc, that were not recorded at all.")
 )]
 pub struct ExecEvent {
     /// The node that it happened on.
@@ -199,14 +201,30 @@ fn argc(event: &ExecEvent) -> Value<'_> {
 }
 
 fn args_cut(event: &ExecEvent) -> Value<'_> {
-    match event.args.cut_bytes() {
+    some(event.args.cut_bytes().unwrap_or_default())
+}
+
+fn args_missing(event: &ExecEvent) -> Value<'_> {
+    some(event.args.missing())
+}
+
+/// Nothing for 0.
+fn some(number: u32) -> Value<'static> {
+    match number {
         0 => Value::Null,
-        bytes => Value::UInt(bytes.into()),
+        _ => Value::UInt(number.into()),
     }
 }
 
 fn args_unreadable(event: &ExecEvent) -> Value<'_> {
-    let places = event.args.unreadable();
+    places(event.args.unreadable())
+}
+
+fn args_truncated(event: &ExecEvent) -> Value<'_> {
+    places(event.args.truncated())
+}
+
+fn places(places: Vec<u32>) -> Value<'static> {
     if places.is_empty() {
         return Value::Null;
     }
