@@ -11,7 +11,7 @@ use traceherd_ebpf_common::{Class, Record, Stat};
 
 use crate::{
     collection::{Events, KernelCounts, TraceSpec, verdict},
-    exec::{ArgsMode, Arguments, Clock, ExecEvent, ExecOptions, decode},
+    exec::{Clock, ExecEvent, ExecOptions, decode},
     kernel::{
         programs::{Attached, CGROUPS, Maps, Programs, ProgramsError, Sizes, VerdictError},
         ring::{Input, RingReader},
@@ -121,8 +121,8 @@ impl ExecTracer {
         let reader = RingReader::start(ring, move |input| match input {
             Input::Record(Record::Exec(exec)) => {
                 let mut event = decode(&exec, clock, None, None);
-                if options.args == ArgsMode::None {
-                    event.args = Arguments::unasked();
+                if let Some(args) = event.args.as_asked(&options) {
+                    event.args = args;
                 }
                 callback(event);
             }

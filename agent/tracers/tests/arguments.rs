@@ -3,6 +3,7 @@
 
 mod support;
 
+use nix::errno::Errno;
 use support::{
     call::{Call, execve_raw},
     child::Child,
@@ -55,6 +56,34 @@ fn cases() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 fn run(args: &[Vec<u8>]) -> u32 {
     let call = Call::new(TRUE, args);
     Child::fork(|| call.make()).succeeds()
+}
+
+fn fail(args: &[Vec<u8>]) -> u32 {
+    let call = Call::new("/no/such/file", args);
+    Child::fork(|| call.make()).fails_with(Errno::ENOENT)
+}
+
+/// As [`assert_cut_at`]; of a failed exec's arguments each has at most a page, its NUL included.
+fn assert_failure_cut_at(event: &ExecEvent, args: &[Vec<u8>], most: usize, case: &str) {
+    let mut left = most;
+    let mut expected: Vec<(&[u8], bool)> = Vec::new();
+    for arg in args {
+        if left == 0 {
+            break;
+        }
+        let kept = arg.len().min(4095).min(left);
+        // That many and no NUL: it may go on.
+        let cut = kept == 4095 || kept == left;
+        expected.push((&arg[..kept], cut));
+        left -= left.min(kept + 1);
+    }
+    let found: Vec<_> = event.args.iter().map(|arg| (arg.bytes, arg.cut)).collect();
+    assert!(found == expected, "{case}, {most} bytes, failed");
+    assert_eq!(
+        event.args.missing() as usize,
+        args.len() - expected.len(),
+        "{case}, {most} bytes, failed"
+    );
 }
 
 /// That the event has the first `most` bytes of the block which these arguments make.
@@ -123,13 +152,15 @@ fn arguments_are_cut_exactly_at_the_default() {
 fn any_limit_is_kept_to_the_byte() {
     for max_args_bytes in [0, 1, 5, 4095, 4097, 32_767, u32::MAX] {
         let recorder = Recorder::start(ExecOptions {
+            include_failed: true,
             max_args_bytes,
             ..ExecOptions::default()
         });
+        let most = max_args_bytes.min(MAX_ARGS_BYTES) as usize;
         for (case, args) in cases() {
             let event = recorder.only(run(&args));
-            let most = max_args_bytes.min(MAX_ARGS_BYTES) as usize;
             assert_cut_at(&event, &args, most, case);
+            assert_failure_cut_at(&recorder.only(fail(&args)), &args, most, case);
         }
     }
 }

@@ -16,6 +16,8 @@ const MAX_PAGES: u32 = (MAX_ARGS_BYTES / PAGE_BYTES) as u32 + 1;
 /// Most arguments of a failed exec that are read.
 const MAX_FAILED_ARGS: u32 = 512;
 const PAGE: u64 = PAGE_BYTES as u64;
+/// What stands before each argument of a failed exec.
+const LENGTH_BYTES: u64 = size_of::<u32>() as u64;
 
 /// Appends the start of the process's own argument block, page by page: an absent page is marked
 /// and the others are kept. This is what the process really got.
@@ -65,8 +67,9 @@ fn at_most(bytes: u32) -> u64 {
     }
 }
 
-/// Appends the arguments that a call was made with, each behind its length. The caller may have
-/// changed them since, and pages may be absent.
+/// Appends the arguments that a call was made with, each behind its length, until there are `most`
+/// bytes of them or more: user space cuts the last. The caller may have changed them since, and pages
+/// may be absent.
 ///
 /// The loops are written so that the verifier meets one state per round: few branches, and what
 /// grows is kept in the header, from where it comes back as any number at all.
@@ -89,7 +92,9 @@ pub unsafe fn append_vector(scratch: &mut Scratch, header: *mut ExecHeader, argv
                 }
             };
             scratch.len = u64::from(len.read_volatile());
-            if scratch.len >= most || !scratch.counted_user_str(pointer) {
+            // The lengths are no part of the limit.
+            let lengths = u64::from(n) * LENGTH_BYTES;
+            if scratch.len >= most + lengths || !scratch.counted_user_str(pointer) {
                 break;
             }
             len.write_volatile(scratch.len as u32);

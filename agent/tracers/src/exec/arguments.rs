@@ -238,7 +238,7 @@ impl Arguments {
     }
 
     /// Nothing of them.
-    pub(crate) fn unasked() -> Self {
+    fn unasked() -> Self {
         Self {
             list: ArgumentList::Unasked,
             ..Self::default()
