@@ -1,13 +1,18 @@
 //! One tracer by itself: every exec of the machine, without containers.
 
 use std::{
+    error::Error,
     fmt, io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::mpsc;
 use traceherd_containers::{CgroupId, Hierarchy, HierarchyError};
-use traceherd_ebpf_common::{Class, Record, Stat};
+use traceherd_ebpf_common::{Class, DecodeError, Record, Stat};
+use tracing::warn;
 
 use crate::{
     collection::{Events, KernelCounts, TraceSpec, verdict},
@@ -65,7 +70,7 @@ pub struct ExecTracer {
     maps: Mutex<Maps>,
     _programs: Programs,
     root: CgroupId,
-    lost: Arc<Mutex<u64>>,
+    losses: Arc<Losses>,
     // Last, so that what is in the ring is read when the programs are detached.
     reader: RingReader,
 }
@@ -79,6 +84,26 @@ pub struct TracerCounts {
     pub lost_queue: u64,
     /// Events of processes whose cgroup is nested deeper than is looked.
     pub too_deep: u64,
+    /// Records that could not be decoded.
+    pub malformed: u64,
+}
+
+/// What was lost on this side of the ring.
+#[derive(Debug, Default)]
+struct Losses {
+    queue: AtomicU64,
+    malformed: AtomicU64,
+}
+
+impl Losses {
+    fn malformed(&self, error: DecodeError) {
+        if self.malformed.fetch_add(1, Ordering::Relaxed) == 0 {
+            warn!(
+                error = &error as &dyn Error,
+                "a record from the kernel is ignored"
+            );
+        }
+    }
 }
 
 impl ExecTracer {
@@ -94,11 +119,11 @@ impl ExecTracer {
     /// Hands out each exec through a stream. What it has no room for is lost, and counted.
     pub fn stream(options: ExecOptions) -> Result<(Self, Events), TracerError> {
         let (sender, receiver) = mpsc::channel(STREAM_EVENTS);
-        let lost = Arc::new(Mutex::new(0));
-        let theirs = Arc::clone(&lost);
-        let tracer = Self::begin(options, lost, move |event| {
+        let losses = Arc::<Losses>::default();
+        let theirs = Arc::clone(&losses);
+        let tracer = Self::begin(options, losses, move |event| {
             if sender.try_send(Arc::new(event)).is_err() {
-                *theirs.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                theirs.queue.fetch_add(1, Ordering::Relaxed);
             }
         })?;
         Ok((tracer, Events { receiver }))
@@ -106,8 +131,8 @@ impl ExecTracer {
 
     fn begin(
         options: ExecOptions,
-        lost: Arc<Mutex<u64>>,
-        mut callback: impl FnMut(ExecEvent) + Send + 'static,
+        losses: Arc<Losses>,
+        callback: impl FnMut(ExecEvent) + Send + 'static,
     ) -> Result<Self, TracerError> {
         let hierarchy = Hierarchy::detect()?;
         let root = hierarchy.root().map_err(TracerError::Root)?.id;
@@ -117,19 +142,8 @@ impl ExecTracer {
             ..TraceSpec::default()
         };
         maps.set_verdict(root, verdict(Class::Host, [&spec]))?;
-        let mut clock = Clock::now();
-        let reader = RingReader::start(ring, move |input| match input {
-            Input::Record(Record::Exec(exec)) => {
-                let mut event = decode(&exec, clock, None, None);
-                if let Some(args) = event.args.as_asked(&options) {
-                    event.args = args;
-                }
-                callback(event);
-            }
-            Input::Pause => clock = Clock::now(),
-            Input::Record(_) | Input::Malformed(_) => {}
-        })
-        .map_err(TracerError::Reader)?;
+        let handle = handler(options, Arc::clone(&losses), callback);
+        let reader = RingReader::start(ring, handle).map_err(TracerError::Reader)?;
         programs.attach(Attached {
             cgroups: false,
             exec: true,
@@ -140,7 +154,7 @@ impl ExecTracer {
             maps: Mutex::new(maps),
             _programs: programs,
             root,
-            lost,
+            losses,
             reader,
         })
     }
@@ -156,9 +170,32 @@ impl ExecTracer {
         let maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         TracerCounts {
             kernel: maps.counters(self.root).into(),
-            lost_queue: *self.lost.lock().unwrap_or_else(PoisonError::into_inner),
+            lost_queue: self.losses.queue.load(Ordering::Relaxed),
             too_deep: maps.stat(Stat::TooDeep),
+            malformed: self.losses.malformed.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// What is done with that which comes out of the ring.
+fn handler(
+    options: ExecOptions,
+    losses: Arc<Losses>,
+    mut callback: impl FnMut(ExecEvent),
+) -> impl FnMut(Input<'_>) {
+    let mut clock = Clock::now();
+    move |input| match input {
+        Input::Record(Record::Exec(exec)) => {
+            let mut event = decode(&exec, clock, None, None);
+            if let Some(args) = event.args.as_asked(&options) {
+                event.args = args;
+            }
+            callback(event);
+        }
+        Input::Pause => clock = Clock::now(),
+        Input::Malformed(error) => losses.malformed(error),
+        // Programs that tell of cgroups are not attached.
+        Input::Record(_) => {}
     }
 }
 
@@ -167,5 +204,23 @@ impl fmt::Debug for ExecTracer {
         f.debug_struct("ExecTracer")
             .field("counts", &self.counts())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_decoded_is_counted() {
+        let losses = Arc::<Losses>::default();
+        let mut handle = handler(ExecOptions::default(), Arc::clone(&losses), |event| {
+            panic!("no event: {event:?}")
+        });
+        for bytes in [&[][..], &[0xff; 8]] {
+            handle(Input::Malformed(Record::decode(bytes).unwrap_err()));
+        }
+        handle(Input::Pause);
+        assert_eq!(losses.malformed.load(Ordering::Relaxed), 2);
     }
 }
