@@ -29,7 +29,10 @@ impl Program {
         let name = format!("{word}{}", std::process::id() % 100_000);
         assert!(name.len() <= 15, "{name}");
         let path = folder.path().join(&name);
-        fs::copy("/bin/true", &path).unwrap();
+        // By another process: a child that another test forks meanwhile would have the copy open for
+        // writing, and until it executes something nobody else could execute it (ETXTBSY).
+        let copied = Command::new("cp").arg("/bin/true").arg(&path).status();
+        assert!(copied.unwrap().success());
         Self {
             _folder: folder,
             path,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::test_programs::install;
 use nix::sched::{CloneFlags, unshare};
 use std::ffi::CString;
 use std::process::Command;
@@ -35,15 +36,8 @@ fn open_in(directory: &Path) -> usize {
 fn program() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("runc");
-    copy_of_true(&program);
+    install("/bin/true", &program);
     (directory, program)
-}
-
-/// Written by another process: a child that another test forks meanwhile would have it open for
-/// writing until it executes something, and till then nobody can execute the copy (ETXTBSY).
-fn copy_of_true(to: &Path) {
-    let copied = Command::new("cp").arg("/bin/true").arg(to).status();
-    assert!(copied.unwrap().success());
 }
 
 async fn next(watch: &ExecWatch) -> Vec<Seen> {
@@ -79,7 +73,7 @@ async fn a_program_replaced_by_rename_or_put_there_later_is_seen() {
     watch.mark();
     let fresh = directory.path().join("fresh");
     for target in [&program, &later] {
-        copy_of_true(&fresh);
+        install("/bin/true", &fresh);
         std::fs::rename(&fresh, target).unwrap();
         assert_eq!(next(&watch).await, [Seen::Replaced]);
         assert!(watch.mark());
@@ -100,7 +94,7 @@ async fn a_link_is_followed_to_its_target() {
     let mut watch = ExecWatch::new(vec![program.clone()]).unwrap();
     assert!(watch.mark());
     let fresh = elsewhere.path().join("fresh");
-    copy_of_true(&fresh);
+    install("/bin/true", &fresh);
     std::fs::rename(&fresh, &target).unwrap();
     assert_eq!(next(&watch).await, [Seen::Replaced]);
     assert!(watch.mark());
@@ -114,12 +108,9 @@ async fn a_queue_that_overflows_is_told() {
     // notifications of the same name would be merged.
     let directory = tempfile::Builder::new().tempdir_in("/dev/shm").unwrap();
     let program = directory.path().join("runc");
-    std::fs::write(&program, b"\0not a program").unwrap();
-    std::fs::set_permissions(
-        &program,
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    let none = directory.path().join("none");
+    std::fs::write(&none, b"\0not a program").unwrap();
+    install(&none, &program);
     let limit = std::fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     let mut watch = ExecWatch::new(vec![program.clone()]).unwrap();

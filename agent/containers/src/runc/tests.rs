@@ -1,6 +1,7 @@
 use super::*;
 use crate::container::Runtime;
 use crate::fake_runtime::Told as Heard;
+use crate::test_programs::install;
 use tokio::task::JoinHandle;
 
 #[test]
@@ -116,7 +117,7 @@ async fn after_a_second_look_what_was_told_is_still_listed() {
     real.run_detached("one", &[], &["sleep", "1000"]).unwrap();
     let pid = heard.known(|facts| facts.id == "one").await.pid;
     // A program that appears is marked, and what ran before the mark is looked for.
-    std::fs::copy("/bin/true", &late).unwrap();
+    install("/bin/true", &late);
     let listed = heard.listed().await;
     assert!(
         listed
@@ -125,7 +126,7 @@ async fn after_a_second_look_what_was_told_is_still_listed() {
         "{listed:?}"
     );
     real.rm("one").unwrap();
-    std::fs::copy("/bin/true", folder.path().join("fresh")).unwrap();
+    install("/bin/true", folder.path().join("fresh"));
     std::fs::rename(folder.path().join("fresh"), &late).unwrap();
     let listed = heard.listed().await;
     assert!(!listed.iter().any(|facts| facts.id == "one"), "{listed:?}");
@@ -139,7 +140,7 @@ async fn a_runc_replaced_by_rename_is_still_seen() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("runc");
     let fresh = folder.path().join("fresh");
-    std::fs::copy(runtimes.folder().join("bin/runc"), &program).unwrap();
+    install(runtimes.folder().join("bin/runc"), &program);
     let source = Arc::new(RuncFanotify::new(RuncOptions {
         binaries: vec![program.clone()],
     }));
@@ -171,7 +172,7 @@ async fn a_runc_replaced_by_rename_is_still_seen() {
         assert_eq!(facts.pid, Some(real.container_pid(name).unwrap()));
         real.rm(name).unwrap();
 
-        std::fs::copy(&program, &fresh).unwrap();
+        install(&program, &fresh);
         std::fs::rename(&fresh, &program).unwrap();
         heard.listed().await;
     }
