@@ -54,7 +54,7 @@ fn the_two_capabilities_that_are_named_are_enough() {
 }
 
 #[test]
-fn where_tracefs_is_not_mounted_it_is_mounted_for_failures() {
+fn where_tracefs_is_not_mounted_it_is_mounted_for_failures_by_whoever_may() {
     let recorder = Recorder::plain();
     let call = Call::new("/bin/true", ["true"]);
     // In mounts of its own, without tracefs.
@@ -69,6 +69,10 @@ fn where_tracefs_is_not_mounted_it_is_mounted_for_failures() {
             include_failed: true,
             ..ExecOptions::default()
         };
+        let may_not_mount = [Capability::CAP_BPF, Capability::CAP_PERFMON];
+        let error = start_with(&may_not_mount, options).unwrap_err();
+        assert!(error.to_string().contains("mount -t tracefs"), "{error}");
+        assert!(error.source().is_some());
         let tracer = ExecTracer::start(options, drop).unwrap();
         assert!(fs::exists("/sys/kernel/tracing/events").unwrap());
         drop(tracer);

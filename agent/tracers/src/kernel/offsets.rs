@@ -36,7 +36,11 @@ pub enum BtfError {
         source: ParseError,
     },
     /// A type or a field that the programs cannot do without.
-    #[error("the kernel's type information has no `{0}`: this kernel is not supported yet")]
+    #[error(
+        "the kernel's type information has no `{0}`, which Traceherd reads: run a distribution's \
+         kernel (5.10 or newer), or tell {repository} of this one, with `uname -r`",
+        repository = env!("CARGO_PKG_REPOSITORY")
+    )]
     Missing(String),
 }
 
@@ -141,6 +145,17 @@ mod tests {
         let strings = b"\0outer\0a\0inner\0b\0";
         let structure = 4 << 24 | 1;
         let types = [[1, structure, 8, 7, 2, a], [9, structure, 4, 15, 0, b]].concat();
+        made_of(&types, strings)
+    }
+
+    /// Only the structure `task_struct`, of which there is only `field`.
+    fn task_with(field: &str) -> KernelTypes {
+        let strings = format!("\0task_struct\0{field}\0");
+        let structure = 4 << 24 | 1;
+        made_of(&[1, structure, 8, 13, 0, 0], strings.as_bytes())
+    }
+
+    fn made_of(types: &[u32], strings: &[u8]) -> KernelTypes {
         let types_len = 4 * types.len() as u32;
         let mut bytes = 0xeb9f_u16.to_ne_bytes().to_vec();
         bytes.extend([1, 0]);
@@ -150,6 +165,25 @@ mod tests {
         bytes.extend(types.iter().flat_map(|word| word.to_ne_bytes()));
         bytes.extend(strings);
         KernelTypes(Btf::parse(bytes).unwrap())
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_to_do() {
+        for (types, missing) in [
+            (nested(0, 0), "`task_struct.mm`"),
+            (task_with("other"), "`task_struct.mm`"),
+            (task_with("mm"), "`task_struct.real_parent`"),
+        ] {
+            let error = types.offsets().unwrap_err().to_string();
+            for said in [
+                missing,
+                "run a distribution's kernel",
+                "uname -r",
+                "https://",
+            ] {
+                assert!(error.contains(said), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub enum RequirementError {
     #[error("cannot read this process's capabilities")]
     CapabilitiesUnknown(#[source] caps::errors::CapsError),
     /// The file system of tracepoints, which failed execs need.
-    #[error("tracing failed execs needs tracefs at {path}, and it cannot be mounted there")]
+    #[error(
+        "tracing failed execs needs tracefs at {path}, and it cannot be mounted there: run \
+         `mount -t tracefs tracefs {path}` as root, or trace without failed execs"
+    )]
     Tracefs {
         /// Where it belongs.
         path: &'static str,
@@ -76,4 +79,23 @@ pub fn ensure_tracefs() -> Result<(), RequirementError> {
 pub fn kernel_release() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease")
         .map_or_else(|_| "unknown".into(), |release| release.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_tracefs_is_missing_the_error_says_what_to_do() {
+        let error = RequirementError::Tracefs {
+            path: TRACEFS,
+            source: io::ErrorKind::PermissionDenied.into(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "tracing failed execs needs tracefs at /sys/kernel/tracing, and it cannot be mounted \
+             there: run `mount -t tracefs tracefs /sys/kernel/tracing` as root, or trace without \
+             failed execs"
+        );
+    }
 }
