@@ -20,3 +20,12 @@ pub use record::{
     MAX_PATH_COMPONENTS, PAGE_BYTES, PATH_BYTES, RECORD_BYTES, TTY_BYTES, exec_flags,
 };
 pub use verdict::{Class, ContainerCounters, Stat, Verdict, gadget};
+
+#[cfg(test)]
+mod tests {
+    /// The kernel's helpers demand it of all that is compiled into the programs.
+    #[test]
+    fn it_is_under_the_gpl_too() {
+        assert_eq!(env!("CARGO_PKG_LICENSE"), "GPL-2.0-only OR Apache-2.0");
+    }
+}
