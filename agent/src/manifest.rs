@@ -4,6 +4,7 @@
 //! included; the first violation ends it, with its place, its field and the remedy.
 
 mod definition;
+mod metadata;
 mod place;
 mod scalar;
 mod schema;

@@ -51,6 +51,11 @@ pub fn namespace() -> Schema {
     text(1, 63, DNS_LABEL)
 }
 
+/// The schema of a label's value.
+pub fn label_value() -> Schema {
+    text(0, 63, LABEL_VALUE)
+}
+
 fn text(min: u32, max: u32, pattern: &str) -> Schema {
     json_schema!({"type": "string", "minLength": min, "maxLength": max, "pattern": pattern})
 }
@@ -101,7 +106,7 @@ pub(crate) fn filters(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object", "maxProperties": 32,
-        "additionalProperties": text(0, 63, LABEL_VALUE),
+        "additionalProperties": label_value(),
         "x-kubernetes-validations": [{
             "rule": format!("self.all(key, size(key) <= {LABEL_KEY_LENGTH} && key.matches('{LABEL_KEY}'))"),
             "message": "a key is not a label key: write [prefix/]name, as in app or app.kubernetes.io/name",
@@ -118,13 +123,13 @@ pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn label_values(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array", "maxItems": 32, "x-kubernetes-list-type": "atomic",
-        "items": text(0, 63, LABEL_VALUE),
+        "items": label_value(),
     })
 }
 
 /// The text that starts a finished trace again when it changes.
 pub(crate) fn run(_: &mut SchemaGenerator) -> Schema {
-    text(0, 63, LABEL_VALUE)
+    label_value()
 }
 
 /// A duration of at least a second.

@@ -23,7 +23,7 @@ mod selector;
 mod status;
 mod trace;
 
-pub use bounds::{MAX_ARGS_BYTES, MAX_DURATION, form, namespace};
+pub use bounds::{MAX_ARGS_BYTES, MAX_DURATION, form, label_value, namespace};
 pub use ceilings::Ceilings;
 pub use duration::parse_duration;
 pub use events::{EventCounts, EventSummary, Losses};

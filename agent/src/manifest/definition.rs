@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value as Json, json};
 
+use super::metadata;
 use super::place::{Place, Problem};
 use super::schema::{self, Checked};
 use super::tree::Node;
@@ -23,7 +24,7 @@ impl Definition {
             .and_then(|version| version.schema.as_ref())
             .and_then(|schema| serde_json::to_value(&schema.open_api_v3_schema).ok())
             .unwrap_or_default();
-        schema["properties"]["metadata"] = metadata();
+        schema["properties"]["metadata"] = of_metadata();
         schema["properties"]["apiVersion"] = json!({"type": "string"});
         schema["properties"]["kind"] = json!({"type": "string"});
         Self {
@@ -47,6 +48,7 @@ impl Definition {
         };
         let checked = schema::check(&self.schema, document, &elsewhere)?;
         named(&checked)?;
+        metadata::check(&checked)?;
         self.rules(&checked)?;
         Ok(checked)
     }
@@ -80,7 +82,7 @@ impl Definition {
 }
 
 /// The schema of metadata.
-fn metadata() -> Json {
+fn of_metadata() -> Json {
     let mut metadata = SchemaSettings::openapi3()
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()
@@ -93,6 +95,8 @@ fn metadata() -> Json {
             .for_each(|field| field["nullable"] = json!(true));
     }
     metadata["properties"]["namespace"] = traceherd_crds::namespace().to_value();
+    metadata["properties"]["labels"]["additionalProperties"] =
+        traceherd_crds::label_value().to_value();
     metadata
 }
 

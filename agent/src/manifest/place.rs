@@ -54,11 +54,14 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        // The message may quote the manifest: no control character reaches the terminal raw.
-        for c in self.message.chars() {
+        let path = if self.path.is_empty() {
+            [""; 2]
+        } else {
+            [&self.path, ": "]
+        };
+        // Both may quote the manifest: no control character reaches the terminal raw.
+        let text = path.into_iter().chain([self.message.as_str()]);
+        for c in text.flat_map(str::chars) {
             if c.is_control() {
                 write!(f, "{}", c.escape_default())?
             } else {

@@ -20,6 +20,11 @@ fn resource(kind: &str, lines: &str) -> String {
     )
 }
 
+/// A Trace with `line` in its metadata.
+fn with_metadata(line: &str) -> String {
+    trace("").replace("  name: t", &format!("  name: t\n  {line}"))
+}
+
 fn error_of(bytes: &[u8]) -> String {
     Manifest::parse("t.yaml", bytes).unwrap_err().to_string()
 }
@@ -42,6 +47,14 @@ fn a_bad_manifest_gets_one_error_with_its_place_its_field_and_the_remedy() {
         ("name no DNS label", "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: My.Trace\nspec:\n  gadget: exec\n".to_owned(), "4:9: metadata.name must be a DNS label: at most 63 of a-z, 0-9 and -, with neither end a -"),
         ("namespace no DNS label", "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: t\n  namespace: My_Shop\nspec:\n  gadget: exec\n".to_owned(), r#"5:14: metadata.namespace: "My_Shop" is not a DNS label: a-z, 0-9 and -, with neither end a -, as in shop"#),
         ("unknown metadata", "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: t\n  nmaespace: shop\nspec:\n  gadget: exec\n".to_owned(), "5:3: metadata.nmaespace: no such field: did you mean namespace?"),
+        ("metadata label value", with_metadata(r#"labels: {a: "c d!"}"#), r#"5:15: metadata.labels.a: "c d!" is not a label's value: letters, digits, -, _ and ., with a letter or digit at both ends"#),
+        ("long metadata label value", with_metadata(&format!("labels: {{a: {}}}", "x".repeat(64))), "5:15: metadata.labels.a: is 64 characters long: at most 63 are allowed"),
+        ("metadata label key", with_metadata(r#"labels: {a: b, "a b": c}"#), r#"5:25: metadata.labels: "a b" is not a label's key: write [prefix/]name, as in app or app.kubernetes.io/name"#),
+        ("capitals in a label's prefix", with_metadata("labels:\n    Shop.example/a: b"), r#"6:21: metadata.labels: "Shop.example/a" is not a label's key: write [prefix/]name, as in app or app.kubernetes.io/name"#),
+        ("long metadata label key", with_metadata("labels: {x/kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: b}"), r#"5:80: metadata.labels: "x/kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk" is not a label's key: its name has 64 characters, at most 63 are allowed"#),
+        ("metadata annotation key", with_metadata("annotations: {a/b/c: any text}"), r#"5:24: metadata.annotations: "a/b/c" is not an annotation's key: write [prefix/]name, as in app or app.kubernetes.io/name"#),
+        ("annotations too large", with_metadata(&format!("annotations: {{a: {}}}", "x".repeat(256 << 10))), "5:16: metadata.annotations: 262145 bytes in all: at most 262144 are allowed"),
+        ("escape sequence in a label's key", with_metadata(r#"labels: {"\e[31m": "?"}"#), r#"5:22: metadata.labels.\u{1b}[31m: "?" is not a label's value: letters, digits, -, _ and ., with a letter or digit at both ends"#),
         ("no spec", "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: t\n".to_owned(), "1:1: spec: is missing"),
         ("empty spec", "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: t\nspec:\n".to_owned(), "5:5: spec: has no value: must be a map, or remove the field"),
         ("no gadget", "apiVersion: traceherd.dev/v1alpha1\nkind: Trace\nmetadata:\n  name: t\nspec: {}\n".to_owned(), "5:7: spec.gadget: is missing: write gadget: exec"),
@@ -174,6 +187,8 @@ fn what_kubernetes_accepts_is_accepted() {
         format!("---\n{}---\n# nothing more\n", trace("")),
         r#"{"apiVersion": "traceherd.dev/v1alpha1", "kind": "Trace", "metadata": {"name": "t"}, "spec": {"gadget": "exec"}}"#.to_owned(),
         trace("").replace("  name: t", "  name: t\n  creationTimestamp: null\n  labels: {a: b}"),
+        with_metadata("labels: {app.kubernetes.io/Name: \"\"}"),
+        with_metadata("annotations: {Shop.Example/a: \"c d!\"}"),
         trace("  suspend: yes\n  maxEventsPerNode: 1e3\n  run: !!str 5"),
         trace("  nodeSelector: &x {pool: edge}\n  selector:\n    podSelector: {matchLabels: *x}"),
         trace("  duration: 1h30m\n  reportRetention: 0s"),
