@@ -12,8 +12,7 @@ pub struct ExecOptions {
     /// Also report execs that failed, with the error they got. Off by default: watching for
     /// failures slows every system call of the node a little while the trace runs.
     pub include_failed: bool,
-    /// How many bytes of the arguments one event carries at most. What is cut is counted in the
-    /// event.
+    /// How many bytes of the arguments one event carries at most. The event says what is cut.
     #[schemars(with = "i32", range(min = 1, max = MAX_ARGS_BYTES))]
     pub max_args_bytes: u32,
     /// What is recorded of the arguments: Full, their text; Count, only how many there are;
