@@ -19,7 +19,7 @@ pub enum ArgsMode {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ExecOptions {
     /// Also execs that failed. Needs Linux 5.15, and slows every system call of the machine by
-    /// some 75 ns while it is asked for. Those of 32-bit programs on a 64-bit kernel are not seen.
+    /// some 55 ns while it is asked for. Those of 32-bit programs on a 64-bit kernel are not seen.
     pub include_failed: bool,
     /// Most bytes of the argument block, at most [`MAX_ARGS_BYTES`].
     pub max_args_bytes: u32,
