@@ -2,7 +2,7 @@
 # for container runtimes and a few tools, apt; what else is needed goes to ~/.cache/traceherd.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes test-kernels soak fuzz lint bench bench-cluster demo cluster cluster-down fmt doc clean
+.PHONY: help run build setup test test-unit test-cgroup-v2 test-two-nodes test-kernels storms soak fuzz lint bench bench-cluster demo cluster cluster-down fmt doc clean
 
 # Programs that cargo starts (tests, the demonstration, the benchmark) run as root, cargo does not.
 runner_variable = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
@@ -43,7 +43,8 @@ test: setup ## All tests, on this kernel, with real container runtimes and a rea
 test-cgroup-v2: setup ## The tests with real containers where only cgroup v2 is mounted (as root; after test on v1)
 	cargo build --locked --package traceherd-agent --package traceherd-operator
 	env '$(runner_variable)=$(sudo) $(CURDIR)/e2e/on-cgroup-v2.sh' $(debug_programs) cargo test --locked \
-		--test real --test runc --test ends --test collection --test filter --test short_containers -- --skip without_memory
+		--test real --test runc --test ends --test collection --test filter --test short_containers \
+		--test accounts --test floods --test storms --test unnamed -- --skip without_memory
 
 test-unit: setup ## The tests that need neither root nor a container runtime
 	cargo test --locked --lib --bins
@@ -52,6 +53,12 @@ test-two-nodes: setup ## The tests that need a cluster of two nodes (as root)
 	@e2e/cluster/install.sh >/dev/null
 	cargo build --locked --package traceherd-agent --package traceherd-operator
 	TEST_NODES=2 $(debug_programs) $(as_root) cargo test --locked --package traceherd-e2e --test cluster
+
+storms: setup ## What storms of 20 s executed and what is told of them, to the event (as root; STORM_SECONDS)
+	@e2e/install-runtimes.sh >/dev/null
+	cargo build --locked --package traceherd-agent
+	STORM_SECONDS=$(or $(STORM_SECONDS),20) $(debug_programs) $(as_root) \
+		cargo test --locked --test storms --test floods --test unnamed -- --nocapture --test-threads 1
 
 soak: setup ## 20 minutes of containers that come and go: what Traceherd takes stays flat (as root; SOAK_MINUTES)
 	@e2e/install-runtimes.sh >/dev/null

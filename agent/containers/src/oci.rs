@@ -71,7 +71,7 @@ pub(crate) fn state_files(id: &str, cgroup_path: &str) -> Option<Facts> {
         return None;
     }
     usual_roots().iter().find_map(|root| {
-        let state = or_told(state_below(root, id).transpose()?)?;
+        let state = state_told(root, id)?;
         let path = state
             .cgroup_paths
             .iter()
@@ -185,6 +185,11 @@ fn read(root: &ProcessRoot, path: &Path) -> Result<Vec<u8>, OciError> {
             path: path.to_owned(),
             source,
         })
+}
+
+/// [`state_below`], where malformed state is told, once for each file.
+pub(crate) fn state_told(root: &Path, id: &str) -> Option<State> {
+    or_told(state_below(root, id).transpose()?)
 }
 
 fn or_told<T>(result: Result<T, OciError>) -> Option<T> {

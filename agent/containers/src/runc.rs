@@ -256,7 +256,7 @@ impl RuncFanotify {
                 let Some(id) = directory.file_name().and_then(|name| name.to_str()) else {
                     continue;
                 };
-                let Ok(Some(state)) = oci::state_below(root, id) else {
+                let Some(state) = oci::state_told(root, id) else {
                     continue;
                 };
                 if let Some(init) = state.init.filter(|init| init.lives()) {

@@ -211,7 +211,7 @@ fn count(mut events: Events, seen: &Arc<AtomicU64>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn containers_that_come_and_go_leave_nothing_behind() {
-    let minutes: f64 = env::var("SOAK_MINUTES").map_or(1.0, |text| text.parse().unwrap());
+    let minutes: f64 = env::var("SOAK_MINUTES").map_or(2.0, |text| text.parse().unwrap());
     let docker = Docker::start().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let stop = folder.path().join("stop");

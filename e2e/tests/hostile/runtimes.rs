@@ -111,9 +111,22 @@ pub fn failing(stage: &Stage) {
             );
         }
     }
+    // Nobody's container has another's name.
+    for (of, own) in [(of_docker, true), (of_containerd, false)] {
+        for (fault, socket, traceherd) in &running {
+            for event in marked(&traceherd.events(), of) {
+                let name = &event["container"];
+                // Where its runtime does not tell, its id stands for it.
+                let is_id = *name == event["containerid"];
+                let is_right = name == of || (is_id && is_docker(socket) == own);
+                assert!(is_right, "{fault:?} {}: {event}", socket.display());
+            }
+        }
+    }
     for (fault, socket, traceherd) in &running {
-        // It answers, after all.
-        if *fault != Fault::Late {
+        if *fault == Fault::Late {
+            assert_named_in_the_end(stage, traceherd, is_docker(socket));
+        } else {
             let told = traceherd.eventually(|_| told(traceherd, socket) > 0);
             assert!(told, "{fault:?} {}", socket.display());
         }
@@ -127,6 +140,32 @@ pub fn failing(stage: &Stage) {
         assert!(resident < MOST_RESIDENT, "{fault:?}: {resident}");
         assert_nothing_lost(&traceherd.stop().unwrap());
     }
+}
+
+/// A container that goes on has its name when its runtime has answered.
+fn assert_named_in_the_end(stage: &Stage, traceherd: &Traceherd, of_docker: bool) {
+    let long = &*name("of-the-late");
+    let echo = ["/bin/echo", long];
+    if of_docker {
+        stage.sleeps(long);
+    } else {
+        let containerd = stage.containerd();
+        containerd.run_detached(long, &["sleep", "1000"]).unwrap();
+    }
+    let mut looked = Instant::now();
+    let named = traceherd.eventually(|events| {
+        if looked.elapsed() > LATE {
+            looked = Instant::now();
+            if of_docker {
+                stage.docker.exec(long, &echo).unwrap();
+            } else {
+                stage.containerd().exec(long, &echo).unwrap();
+            }
+        }
+        let its = marked(events, long);
+        its.iter().any(|event| event["container"] == long)
+    });
+    assert!(named, "of docker: {of_docker}: {}", traceherd.stderr());
 }
 
 fn is_docker(socket: &Path) -> bool {

@@ -107,6 +107,24 @@ fn a_bundle_that_is_nonsense_says_nothing_and_is_told_once() {
 }
 
 #[test]
+fn a_state_that_is_nonsense_says_nothing_and_is_told_once() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let root = tempfile::tempdir().unwrap();
+    assert!(state_told(root.path(), "abc").is_none());
+    for file in ["state.json", "status"] {
+        let folder = root.path().join(format!("of-{file}"));
+        std::fs::create_dir(&folder).unwrap();
+        let id = folder.file_name().unwrap().to_str().unwrap();
+        for content in [&b"{"[..], b"\xff\xfe", b"7"] {
+            std::fs::write(folder.join(file), content).unwrap();
+            assert!(state_told(root.path(), id).is_none());
+        }
+    }
+    assert_eq!(warnings.0.load(Ordering::Relaxed), 2);
+}
+
+#[test]
 fn cruns_state_says_what_its_bundle_says() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
