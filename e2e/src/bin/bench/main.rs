@@ -56,10 +56,8 @@ fn run() -> Result<(), Failure> {
 
 fn measure(settings: &Settings) -> Result<Results, Failure> {
     let amounts = &settings.amounts;
-    let peers: Vec<_> = subject::bpftrace()
-        .into_iter()
-        .chain(settings.peers.clone())
-        .collect();
+    let mut peers = subject::packaged_peers();
+    peers.extend(settings.peers.clone());
     let work = tempfile::tempdir()?;
     let scene = Scene::prepare()?;
     let storms = |title, subjects: &[Subject], storms: &[Storm]| {

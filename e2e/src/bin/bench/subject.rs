@@ -172,23 +172,30 @@ impl Subject {
     }
 }
 
-/// bpftrace's execsnoop, where it can be had.
-pub fn bpftrace() -> Option<Peer> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/install-bpftrace.sh");
-    let output = Command::new(script).output().ok()?;
-    if !output.status.success() {
-        eprintln!(
-            "no bpftrace: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-        return None;
-    }
-    let folder = String::from_utf8(output.stdout).ok()?;
-    let folder = folder.trim();
-    Some(Peer {
+/// The peers that can be had from the distribution's packages here.
+pub fn packaged_peers() -> Vec<Peer> {
+    let bpftrace = unpacked("install-bpftrace.sh").map(|folder| Peer {
         name: "bpftrace execsnoop".into(),
         command: format!(
             "env LD_LIBRARY_PATH={folder}/lib {folder}/bin/bpftrace {folder}/execsnoop.bt"
         ),
-    })
+    });
+    let libbpf_tools = unpacked("install-libbpf-tools.sh").map(|folder| Peer {
+        name: "libbpf-tools execsnoop".into(),
+        command: format!("{folder}/execsnoop"),
+    });
+    bpftrace.into_iter().chain(libbpf_tools).collect()
+}
+
+/// Where that script of the tree has put what it gets.
+fn unpacked(script: &str) -> Option<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/").to_owned() + script;
+    let output = Command::new(path).output().ok()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        eprintln!("one peer less, {script} failed: {}", said.trim());
+        return None;
+    }
+    let folder = String::from_utf8(output.stdout).ok()?;
+    Some(folder.trim().to_owned())
 }
