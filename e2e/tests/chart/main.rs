@@ -1,10 +1,12 @@
-//! The chart without a cluster: what it renders, what it refuses, and that docs/security.md tells
-//! everything that it asks for. `UPDATE_GOLDENS=1` writes the goldens.
+//! The chart without a cluster: what it renders, what it refuses, that docs/security.md tells
+//! everything that it asks for, and what its image is built from. `UPDATE_GOLDENS=1` writes the
+//! goldens.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod health;
 mod helm;
+mod image;
 mod security;
 mod values;
 
