@@ -2,8 +2,9 @@
 
 use crate::scene::Scene;
 use crate::{
-    admission, command_line, edits, healing, isolation, lifecycle, limits, names, necessities,
-    nodes, permissions, pod_security, refused, release, resources, short_pods, two_nodes,
+    admission, command_line, edits, healing, helm_test, isolation, lifecycle, limits, names,
+    necessities, nodes, permissions, pod_security, refused, release, resources, short_pods,
+    two_nodes,
 };
 
 /// A case: its name, which is also its namespace's, and what it does there.
@@ -88,6 +89,7 @@ const TOGETHER: &[Case] = &[
 const ALONE: &[Case] = &[
     ("hundred-jobs", short_pods::every_job_is_seen),
     ("two-hundred-traces", lifecycle::two_hundred_traces),
+    ("helm-test", helm_test::it_tells_whether_the_release_works),
     ("scripted-node", nodes::a_second_node_counts),
     ("agent-restarted", healing::the_agent_restarts),
     ("operator-restarted", healing::the_operator_restarts),

@@ -12,6 +12,8 @@ pub const RELEASE: &str = "traceherd";
 
 pub const AGENT: &str = "traceherd-agent";
 pub const OPERATOR: &str = "traceherd-operator";
+/// Of `helm test`.
+pub const CHECK: &str = "traceherd-check";
 
 /// A kubeconfig with a service account's token.
 pub struct Identity {

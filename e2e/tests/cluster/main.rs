@@ -8,6 +8,7 @@ mod cases;
 mod command_line;
 mod edits;
 mod healing;
+mod helm_test;
 mod identity;
 mod isolation;
 mod lifecycle;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::identity::{AGENT, OPERATOR, RELEASE};
+use crate::identity::{AGENT, CHECK, OPERATOR, RELEASE};
 use crate::scene::Scene;
 
 /// By resource, the verbs; where they hold for some names only, these are with the resource.
@@ -83,6 +83,8 @@ const OPERATORS_AT_HOME: &[(&str, &str)] = &[
     ("pods", "list watch"),
 ];
 
+const CHECKS: &[(&str, &str)] = &[("traces.traceherd.dev", "create delete get")];
+
 /// The agents' and the operator's accounts: these rules and no other, anywhere.
 pub fn of_traceherd_itself(scene: &Scene) {
     for namespace in [&scene.namespace, RELEASE, "kube-system"] {
@@ -96,12 +98,18 @@ pub fn of_traceherd_itself(scene: &Scene) {
     expect(scene, &operator, RELEASE, &at_home);
 }
 
+/// The account of `helm test`, which is there while that runs.
+pub fn of_the_check(scene: &Scene) {
+    expect(scene, &account(CHECK), RELEASE, CHECKS);
+    expect(scene, &account(CHECK), &scene.namespace, &[]);
+}
+
 /// Every right was used in what went before, as the API server's audit log tells: what is granted
 /// in vain is seen here. What the tests did in the accounts' names does not count.
 pub fn are_all_used(scene: &Scene) {
     let log = scene.cluster().folder().join("audit.json");
     let operators = [OPERATORS, OPERATORS_AT_HOME].concat();
-    for (account, granted) in [(AGENT, AGENTS), (OPERATOR, &operators)] {
+    for (account, granted) in [(AGENT, AGENTS), (OPERATOR, &operators), (CHECK, CHECKS)] {
         let mut granted = rights(granted);
         for right in used(&std::fs::read_to_string(&log).unwrap(), account) {
             granted.remove(&right);

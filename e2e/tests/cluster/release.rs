@@ -1,24 +1,22 @@
 //! The release: upgraded, taken away, installed again.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use traceherd_e2e::{Line, kernel};
 
 use crate::identity::RELEASE;
 use crate::manifests::{cluster_trace, saying, trace};
-use crate::scene::Scene;
+use crate::scene::{Scene, restoring};
 
 /// The release is as the other cases expect it afterwards, whatever happened.
 pub fn an_upgrade_over_a_running_trace(scene: &Scene) {
     scene.accepted("t", "  duration: 30m\n");
     scene.accepted("too-long", "  duration: 2h\n");
-    let upgraded = catch_unwind(AssertUnwindSafe(|| upgraded_over_a_running_trace(scene)));
-    scene.stage.deploy(&[]);
-    if let Err(panic) = upgraded {
-        resume_unwind(panic);
-    }
+    restoring(
+        || scene.stage.deploy(&[]),
+        || upgraded_over_a_running_trace(scene),
+    );
     scene.until("the ceiling is lifted", || scene.is_ready("too-long"));
 }
 

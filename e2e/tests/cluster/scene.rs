@@ -1,5 +1,6 @@
 //! A namespace for one case, and what a case looks at.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use traceherd_e2e::{Cluster, never, within};
 
+use crate::identity::RELEASE;
 use crate::manifests::{pod, trace};
 use crate::stage::Stage;
 
@@ -137,10 +139,21 @@ impl Scene {
     }
 
     pub fn wait_for_pod(&self, name: &str, phase: &str) {
+        self.wait_for_pod_in(&self.namespace, name, phase);
+    }
+
+    pub fn wait_for_pod_in(&self, namespace: &str, name: &str, phase: &str) {
         self.until(&format!("pod {name} is {phase}"), || {
-            self.get("pod", name)
-                .is_some_and(|pod| pod["status"]["phase"] == phase)
+            let pod = self.cluster().get(namespace, "pod", name);
+            pod.is_some_and(|pod| pod["status"]["phase"] == phase)
         });
+    }
+
+    /// The agents' pods, those too that are about to end.
+    pub fn agents(&self) -> Vec<Value> {
+        let mut pods = self.list_in(RELEASE, "pods");
+        pods.retain(|pod| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "agent");
+        pods
     }
 
     /// Waits for what must come true; says what did not, with what is there.
@@ -170,6 +183,16 @@ impl Scene {
 impl Drop for Scene {
     fn drop(&mut self) {
         let _ = self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+    }
+}
+
+/// Runs a case that leaves the release otherwise than others expect it, and what puts that right,
+/// whatever happened.
+pub fn restoring(restore: impl FnOnce(), case: impl FnOnce()) {
+    let ran = catch_unwind(AssertUnwindSafe(case));
+    restore();
+    if let Err(panic) = ran {
+        resume_unwind(panic);
     }
 }
 
