@@ -2,8 +2,8 @@
 
 use crate::scene::Scene;
 use crate::{
-    admission, command_line, edits, healing, helm_test, isolation, lifecycle, limits, names,
-    necessities, nodes, permissions, pod_security, refused, release, resources, short_pods,
+    admission, ceilings, command_line, edits, healing, helm_test, isolation, lifecycle, limits,
+    names, necessities, nodes, permissions, pod_security, refused, release, resources, short_pods,
     two_nodes,
 };
 
@@ -91,6 +91,7 @@ const ALONE: &[Case] = &[
     ("two-hundred-traces", lifecycle::two_hundred_traces),
     ("helm-test", helm_test::it_tells_whether_the_release_works),
     ("scripted-node", nodes::a_second_node_counts),
+    ("redacted", ceilings::what_is_redacted_is_nowhere),
     ("agent-restarted", healing::the_agent_restarts),
     ("operator-restarted", healing::the_operator_restarts),
     ("deleted-behind", healing::what_is_deleted_behind_its_back),

@@ -5,6 +5,7 @@
 
 mod admission;
 mod cases;
+mod ceilings;
 mod command_line;
 mod edits;
 mod healing;
