@@ -4,7 +4,7 @@ use crate::scene::Scene;
 use crate::{
     admission, ceilings, command_line, edits, healing, helm_test, isolation, lifecycle, limits,
     names, necessities, nodes, permissions, pod_security, refused, release, resources, short_pods,
-    two_nodes,
+    storms, two_nodes,
 };
 
 /// A case: its name, which is also its namespace's, and what it does there.
@@ -91,6 +91,7 @@ const ALONE: &[Case] = &[
     ("two-hundred-traces", lifecycle::two_hundred_traces),
     ("helm-test", helm_test::it_tells_whether_the_release_works),
     ("scripted-node", nodes::a_second_node_counts),
+    ("storm", storms::are_told_alike_everywhere),
     ("redacted", ceilings::what_is_redacted_is_nowhere),
     ("agent-restarted", healing::the_agent_restarts),
     ("operator-restarted", healing::the_operator_restarts),

@@ -18,6 +18,7 @@ mod manifests;
 mod names;
 mod necessities;
 mod nodes;
+mod page;
 mod permissions;
 mod pod_security;
 mod refused;
@@ -26,6 +27,7 @@ mod resources;
 mod scene;
 mod short_pods;
 mod stage;
+mod storms;
 mod two_nodes;
 
 use std::process::ExitCode;
