@@ -72,6 +72,7 @@ run kubectl --namespace shop get traces
 run kubectl --namespace shop get trace shells -o yaml
 run kubectl --namespace shop get tracereports
 
-say "The agent's log"
-until_shown '"trace":"shells","tracenamespace":"shop"' kubectl --namespace traceherd logs daemonset/traceherd-agent
-run kubectl --namespace traceherd logs daemonset/traceherd-agent
+say "The agents' log"
+logs=(kubectl --namespace traceherd logs --selector app.kubernetes.io/component=agent --tail=-1)
+until_shown '"trace":"shells","tracenamespace":"shop"' "${logs[@]}"
+run "${logs[@]}"

@@ -2,9 +2,9 @@
 
 use crate::scene::Scene;
 use crate::{
-    admission, ceilings, command_line, edits, healing, helm_test, isolation, lifecycle, limits,
-    names, necessities, nodes, permissions, pod_security, refused, release, resources, short_pods,
-    storms, two_nodes,
+    admission, ceilings, command_line, edits, followed, healing, helm_test, isolation, lifecycle,
+    limits, names, necessities, nodes, permissions, pod_security, refused, release, resources,
+    short_pods, storms, two_nodes,
 };
 
 /// A case: its name, which is also its namespace's, and what it does there.
@@ -90,6 +90,8 @@ const ALONE: &[Case] = &[
     ("hundred-jobs", short_pods::every_job_is_seen),
     ("two-hundred-traces", lifecycle::two_hundred_traces),
     ("helm-test", helm_test::it_tells_whether_the_release_works),
+    ("readme", followed::the_readme_is_true),
+    ("notes", followed::the_notes_lead_to_an_event),
     ("scripted-node", nodes::a_second_node_counts),
     ("storm", storms::are_told_alike_everywhere),
     ("redacted", ceilings::what_is_redacted_is_nowhere),

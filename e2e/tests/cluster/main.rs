@@ -8,6 +8,7 @@ mod cases;
 mod ceilings;
 mod command_line;
 mod edits;
+mod followed;
 mod healing;
 mod helm_test;
 mod identity;
