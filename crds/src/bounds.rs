@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::json;
 
 /// The longest argument block that a trace may ask for, in bytes: as much as a record has room for.
 pub const MAX_ARGS_BYTES: u32 = 32_768;
@@ -29,7 +30,7 @@ const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 /// A label key is at most a 253-byte prefix, a slash and a 63-byte name.
 const LABEL_KEY_LENGTH: u32 = 317;
 
-/// What a pattern of the schema asks for, in words: an API server can only show the pattern.
+/// What a pattern of the schema asks for, in words: by itself, an API server shows the pattern.
 pub fn form(pattern: &str) -> Option<&'static str> {
     let words = match pattern {
         DNS_LABEL => "a DNS label: a-z, 0-9 and -, with neither end a -, as in shop",
@@ -53,11 +54,24 @@ pub fn namespace() -> Schema {
 
 /// The schema of a label's value.
 pub fn label_value() -> Schema {
-    text(0, 63, LABEL_VALUE)
+    worded(0, 63, LABEL_VALUE)
 }
 
 fn text(min: u32, max: u32, pattern: &str) -> Schema {
     json_schema!({"type": "string", "minLength": min, "maxLength": max, "pattern": pattern})
+}
+
+/// Text that people write: what the pattern asks for is also said in words. Both are RE2.
+fn worded(min: u32, max: u32, pattern: &str) -> Schema {
+    let mut schema = text(min, max, pattern);
+    if let Some(form) = form(pattern) {
+        let rule = json!([{
+            "rule": format!("self.matches(r'{pattern}')"),
+            "message": format!("must be {form}"),
+        }]);
+        schema.insert("x-kubernetes-validations".to_owned(), rule);
+    }
+    schema
 }
 
 /// A list whose items must differ (`x-kubernetes-list-type: set`).
@@ -70,28 +84,28 @@ fn set(max: u32, item: Schema) -> Schema {
 
 /// A pod's name.
 pub(crate) fn pod_name(_: &mut SchemaGenerator) -> Schema {
-    text(1, 253, DNS_SUBDOMAIN)
+    worded(1, 253, DNS_SUBDOMAIN)
 }
 
 /// A node's name; empty is the same as absent.
 pub(crate) fn node_name(_: &mut SchemaGenerator) -> Schema {
-    text(0, 253, NODE_NAME)
+    worded(0, 253, NODE_NAME)
 }
 
 /// Names of namespaces.
 pub(crate) fn namespaces(_: &mut SchemaGenerator) -> Schema {
-    set(64, namespace())
+    set(64, worded(1, 63, DNS_LABEL))
 }
 
 /// Names of containers: those of Kubernetes, and the freer ones that docker and containerd allow,
 /// because the same manifest works on a host without a cluster.
 pub(crate) fn container_names(_: &mut SchemaGenerator) -> Schema {
-    set(64, text(1, 253, CONTAINER_NAME))
+    set(64, worded(1, 253, CONTAINER_NAME))
 }
 
 /// Images: repository, repository:tag or digest.
 pub(crate) fn images(_: &mut SchemaGenerator) -> Schema {
-    set(64, text(1, 512, IMAGE))
+    set(64, worded(1, 512, IMAGE))
 }
 
 /// Column filters. Their syntax is checked by who runs them: no schema can say it.
@@ -116,7 +130,7 @@ pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
 
 /// A label's key.
 pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
-    text(1, LABEL_KEY_LENGTH, LABEL_KEY)
+    worded(1, LABEL_KEY_LENGTH, LABEL_KEY)
 }
 
 /// A label's values.
@@ -177,6 +191,11 @@ pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
 /// One word for programs, as conditions have it.
 pub(crate) fn word(_: &mut SchemaGenerator) -> Schema {
     text(1, 128, "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+}
+
+/// The name of an event's node.
+pub(crate) fn told_node_name(_: &mut SchemaGenerator) -> Schema {
+    text(0, 253, NODE_NAME)
 }
 
 /// The name of a node that must be there.

@@ -123,7 +123,7 @@ pub struct EventSummary {
     #[schemars(schema_with = "bounds::time")]
     pub timestamp: MicroTime,
     /// The node it happened on.
-    #[schemars(schema_with = "bounds::node_name")]
+    #[schemars(schema_with = "bounds::told_node_name")]
     pub node: String,
     /// The pod's namespace; empty for the host's own processes.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -1,5 +1,7 @@
 //! The YAML that is checked in is what the types say, and everything in it has a bound.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -69,6 +71,41 @@ fn unexplained(schema: &Value, path: &str, found: &mut Vec<String>) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         unexplained(property, &format!("{path}.{name}"), found);
     }
+}
+
+/// An API server that refuses a text shows the pattern: the rule beside it says what is allowed.
+#[test]
+fn every_pattern_of_a_trace_is_said_in_words_too() {
+    for name in ["traces", "clustertraces"] {
+        let crd = crd(name);
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let mut found = Vec::new();
+        unworded(&schema["properties"]["spec"], "spec", &mut found);
+        assert_eq!(found, Vec::<String>::new(), "{name}");
+    }
+}
+
+fn unworded(schema: &Value, path: &str, found: &mut Vec<String>) {
+    let has = |key: &str| schema.get(key).is_some();
+    if has("pattern") && !has("x-kubernetes-validations") {
+        found.push(path.to_owned());
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        unworded(property, &format!("{path}.{name}"), found);
+    }
+    for below in ["items", "additionalProperties"] {
+        if let Some(schema) = schema.get(below) {
+            unworded(schema, &format!("{path}[]"), found);
+        }
+    }
+}
+
+fn crd(plural: &str) -> Value {
+    let mut crds = traceherd_crds::crd_files()
+        .into_iter()
+        .map(|(_, crd)| serde_json::to_value(crd).unwrap());
+    crds.find(|crd| crd["spec"]["names"]["plural"] == plural)
+        .unwrap()
 }
 
 #[test]

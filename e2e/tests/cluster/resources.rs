@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::manifests::trace;
+use crate::manifests::{cluster_trace, trace};
 use crate::scene::Scene;
 
 pub fn every_example_is_accepted(scene: &Scene) {
@@ -28,69 +28,215 @@ pub fn every_example_is_accepted(scene: &Scene) {
     scene.kubectl(&["delete", "-f", &folder]).unwrap();
 }
 
-/// Lines of a spec that are refused, and the field that the message names.
-const REFUSED: &[(&str, &str)] = &[
-    ("  frequency: 1\n", "frequency"),
-    ("  statusEvents: 51\n", "statusEvents"),
-    ("  statusEvents: '10'\n", "statusEvents"),
-    ("  duration: 10\n", "duration"),
-    ("  duration: soon\n", "duration"),
-    ("  duration: 0s\n", "duration"),
-    ("  duration: 721h\n", "duration"),
-    ("  exec: {args: full}\n", "args"),
-    ("  exec: {maxArgsBytes: 0}\n", "maxArgsBytes"),
-    ("  exec: {maxArgsBytes: 32769}\n", "maxArgsBytes"),
-    ("  outputs: []\n", "outputs"),
-    ("  outputs: [File]\n", "outputs"),
-    ("  outputs: [Log, Log]\n", "outputs"),
-    ("  selector: {containerNames: []}\n", "containerNames"),
-    ("  selector: {host: true}\n", "host"),
-    ("  selector: {namespaces: [a]}\n", "namespaces"),
-    ("  selector: {podName: Cart_0}\n", "podName"),
-    ("  selector: {images: ['a b']}\n", "images"),
+/// Lines of a spec that are refused, and what the message names: the field, and what it may be.
+type Refused = (&'static str, &'static [&'static str]);
+
+/// Of either kind. Of a field that is not there the API server says no more than that.
+const REFUSED: &[Refused] = &[
+    ("  frequency: 1\n", &["unknown field", "spec.frequency"]),
+    (
+        "  statusEvents: 51\n",
+        &["spec.statusEvents", "less than or equal to 50"],
+    ),
+    (
+        "  statusEvents: '10'\n",
+        &["spec.statusEvents", "type integer"],
+    ),
+    ("  duration: 10\n", &["spec.duration", "type string"]),
+    ("  duration: soon\n", &["spec.duration", DURATION]),
+    ("  duration: 0s\n", &["spec.duration", DURATION]),
+    ("  duration: 721h\n", &["spec.duration", DURATION]),
+    (
+        "  exec: {args: full}\n",
+        &["spec.exec.args", r#""Full", "Count", "None""#],
+    ),
+    (
+        "  exec: {maxArgsBytes: 0}\n",
+        &["spec.exec.maxArgsBytes", "greater than or equal to 1"],
+    ),
+    (
+        "  exec: {maxArgsBytes: 32769}\n",
+        &["spec.exec.maxArgsBytes", "less than or equal to 32768"],
+    ),
+    ("  outputs: []\n", &["spec.outputs", "at least 1 items"]),
+    (
+        "  outputs: [File]\n",
+        &["spec.outputs[0]", r#""Log", "Status""#],
+    ),
+    (
+        "  outputs: [Log, Log]\n",
+        &["spec.outputs[1]", "Duplicate value"],
+    ),
+    (
+        "  selector: {containerNames: []}\n",
+        &["spec.selector.containerNames", "at least 1 items"],
+    ),
+    (
+        "  selector: {podName: Cart_0}\n",
+        &["spec.selector.podName", DNS_NAME],
+    ),
+    (
+        "  selector: {containerNames: [a/b]}\n",
+        &[
+            "spec.selector.containerNames[0]",
+            "must be a container's name",
+        ],
+    ),
+    (
+        "  selector: {images: ['a b']}\n",
+        &["spec.selector.images[0]", "as in nginx:1.25"],
+    ),
     (
         "  selector: {containerNames: [a], excludeContainerNames: [a]}\n",
-        "excludeContainerNames",
+        &["spec.selector", "remove it from one of them"],
     ),
     (
         "  selector:\n    excludeContainerNames:\n    - !sidecar\n",
-        "excludeContainerNames",
+        &[
+            "spec.selector.excludeContainerNames[0]",
+            "must be a container's name",
+        ],
     ),
     (
         "  selector: {podSelector: {matchLabels: {'a b': c}}}\n",
-        "label key",
+        &[
+            "spec.selector.podSelector.matchLabels",
+            "write [prefix/]name",
+        ],
+    ),
+    (
+        "  selector: {podSelector: {matchLabels: {a: b c}}}\n",
+        &["spec.selector.podSelector.matchLabels.a", LABEL_VALUE],
+    ),
+    (
+        "  selector: {podSelector: {matchExpressions: [{key: a b, operator: Exists}]}}\n",
+        &[
+            "matchExpressions[0].key",
+            "must be a label's key: [prefix/]name",
+        ],
     ),
     (
         "  selector: {podSelector: {matchExpressions: [{key: a, operator: in}]}}\n",
-        "operator",
+        &[
+            "matchExpressions[0].operator",
+            r#""In", "NotIn", "Exists", "DoesNotExist""#,
+        ],
     ),
     (
         "  selector: {podSelector: {matchExpressions: [{key: a, operator: In}]}}\n",
-        "values",
+        &[
+            "matchExpressions[0]",
+            "values must be given with operator In or NotIn",
+        ],
     ),
-    ("  nodeName: a\n  nodeSelector: {a: b}\n", "nodeSelector"),
-    ("  nodeName: Node_1\n", "nodeName"),
-    ("  nodeSelector: {a: 'c d!'}\n", "nodeSelector"),
-    ("  rateLimit: {eventsPerSecond: 5}\n", "burst"),
+    (
+        "  selector: {podSelector: {matchExpressions: [{key: a, operator: In, values: [b c]}]}}\n",
+        &["matchExpressions[0].values[0]", LABEL_VALUE],
+    ),
+    (
+        "  nodeName: a\n  nodeSelector: {a: b}\n",
+        &[
+            "spec",
+            "nodeName and nodeSelector exclude each other: remove one",
+        ],
+    ),
+    ("  nodeName: Node_1\n", &["spec.nodeName", DNS_NAME]),
+    (
+        "  nodeSelector: {a: 'c d!'}\n",
+        &["spec.nodeSelector.a", LABEL_VALUE],
+    ),
+    (
+        "  rateLimit: {eventsPerSecond: 5}\n",
+        &["spec.rateLimit.burst", "Required"],
+    ),
     (
         "  rateLimit: {eventsPerSecond: 0, burst: 1}\n",
-        "eventsPerSecond",
+        &[
+            "spec.rateLimit.eventsPerSecond",
+            "greater than or equal to 1",
+        ],
     ),
-    ("  filter: ['']\n", "filter"),
-    ("  filter: uid:0\n", "filter"),
-    ("  run: 'a b'\n", "run"),
-    ("  reportRetention: 1000h\n", "reportRetention"),
-    ("  maxEventsPerNode: 0\n", "maxEventsPerNode"),
-    ("  suspend: maybe\n", "suspend"),
+    ("  filter: ['']\n", &["spec.filter[0]", "at least 1 chars"]),
+    ("  filter: uid:0\n", &["spec.filter", "type array"]),
+    ("  run: 'a b'\n", &["spec.run", LABEL_VALUE]),
+    (
+        "  reportRetention: 1000h\n",
+        &["spec.reportRetention", "must be from 0s to 720h, as in 90s"],
+    ),
+    (
+        "  maxEventsPerNode: 0\n",
+        &["spec.maxEventsPerNode", "greater than or equal to 1"],
+    ),
+    ("  suspend: maybe\n", &["spec.suspend", "type boolean"]),
+];
+
+const DURATION: &str = "must be from 1s to 720h, as in 90s, 10m or 1h30m";
+const DNS_NAME: &str = "must be a DNS name: a-z, 0-9, - and ., as in cart-0";
+const LABEL_VALUE: &str = "must be a label's value: letters, digits, -, _ and .";
+
+/// Of a Trace, which is of its own namespace.
+const REFUSED_OF_TRACES: &[Refused] = &[
+    (
+        "  selector: {host: true}\n",
+        &["unknown field", "spec.selector.host"],
+    ),
+    (
+        "  selector: {namespaces: [a]}\n",
+        &["unknown field", "spec.selector.namespaces"],
+    ),
+];
+
+const REFUSED_OF_CLUSTER_TRACES: &[Refused] = &[
+    (
+        "  selector: {host: maybe}\n",
+        &["spec.selector.host", "type boolean"],
+    ),
+    (
+        "  selector: {namespaces: []}\n",
+        &["spec.selector.namespaces", "at least 1 items"],
+    ),
+    (
+        "  selector: {namespaces: [a, a]}\n",
+        &["spec.selector.namespaces[1]", "Duplicate value"],
+    ),
+    (
+        "  selector: {namespaces: [kube.system]}\n",
+        &[
+            "spec.selector.namespaces[0]",
+            "must be a DNS label: a-z, 0-9 and -",
+        ],
+    ),
+    (
+        "  selector: {namespaceSelector: {matchLabels: {a: b c}}}\n",
+        &["spec.selector.namespaceSelector.matchLabels.a", LABEL_VALUE],
+    ),
+    (
+        "  selector: {namespaceSelector: {matchExpressions: [{key: a, operator: In}]}}\n",
+        &[
+            "namespaceSelector.matchExpressions[0]",
+            "values must be given",
+        ],
+    ),
 ];
 
 pub fn bad_manifests_are_refused(scene: &Scene) {
-    for (lines, named) in REFUSED {
-        let refused = scene.apply(&trace("bad", lines)).expect_err(lines);
-        assert!(refused.contains(named), "{lines}: {refused}");
+    let refuse = |manifest: String, named: &[&str]| {
+        let refused = scene.apply(&manifest).expect_err(&manifest);
+        for name in named {
+            assert!(
+                refused.contains(name),
+                "{manifest}: no {name:?} in {refused}"
+            );
+        }
+    };
+    for (lines, named) in REFUSED.iter().chain(REFUSED_OF_TRACES) {
+        refuse(trace("bad", lines), named);
     }
-    let long = scene.apply(&trace(&"a".repeat(64), "")).unwrap_err();
-    assert!(long.contains("DNS label"), "{long}");
+    for (lines, named) in REFUSED.iter().chain(REFUSED_OF_CLUSTER_TRACES) {
+        refuse(cluster_trace("bad", lines), named);
+    }
+    refuse(trace(&"a".repeat(64), ""), &["DNS label"]);
+    refuse(cluster_trace(&"a".repeat(64), ""), &["DNS label"]);
 }
 
 /// Somebody who may edit a trace has not edited its status by that.
