@@ -127,3 +127,74 @@ pub fn is_due(seen: &Sighting, read: Option<&Read>, version_read: &str, rereads:
 
 /// Times that a generation is read again for the operator's word.
 const MOST_REREADS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(uid: &str, generation: i64, version: &str) -> Sighting {
+        Sighting {
+            which: Which {
+                kind: TraceKind::Trace,
+                namespace: "shop".into(),
+                name: "shells".into(),
+            },
+            uid: uid.into(),
+            generation,
+            version: version.into(),
+        }
+    }
+
+    /// Of generation 2, whose start the operator has told or not.
+    fn read(told: bool) -> Read {
+        Read {
+            uid: "u".into(),
+            generation: 2,
+            spec: serde_json::from_value(json!({"gadget": "exec"})).unwrap(),
+            status: TraceStatus {
+                observed_generation: if told { 2 } else { 1 },
+                start_time: Some(Time(Timestamp::UNIX_EPOCH)),
+                ..TraceStatus::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_trace_is_read_when_its_spec_is_another() {
+        let told = read(true);
+        for (seen, due) in [
+            (seen("u", 2, "7"), false),
+            (seen("u", 3, "8"), true),
+            (seen("v", 1, "8"), true),
+            // As an API server may tell it that lags behind.
+            (seen("u", 1, "6"), false),
+        ] {
+            assert_eq!(is_due(&seen, Some(&told), "7", 0), due, "{seen:?}");
+        }
+        assert!(is_due(&seen("u", 2, "7"), None, "", 0));
+    }
+
+    /// However often the status is written.
+    #[test]
+    fn a_status_that_is_written_is_not_read_once_the_start_is_told() {
+        let told = read(true);
+        for version in 8..1000 {
+            let seen = seen("u", 2, &version.to_string());
+            assert!(!is_due(&seen, Some(&told), "7", 0), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn until_the_start_is_told_it_is_read_when_something_was_written_and_not_for_ever() {
+        let untold = read(false);
+        let written = seen("u", 2, "8");
+        assert!(is_due(&written, Some(&untold), "7", 0));
+        assert!(is_due(&written, Some(&untold), "7", MOST_REREADS - 1));
+        assert!(!is_due(&written, Some(&untold), "7", MOST_REREADS));
+        assert!(!is_due(&written, Some(&untold), "8", 0));
+    }
+}
