@@ -100,6 +100,54 @@ fn unworded(schema: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// What `kubectl get` shows, and by which names: scripts hang on it.
+#[test]
+fn every_kind_has_its_names_and_columns() {
+    let of_traces = "Gadget Phase Ready Desired Events Lost Duration* Age";
+    for (plural, short, columns) in [
+        ("traces", "trc", of_traces),
+        ("clustertraces", "ctrc", of_traces),
+        (
+            "tracereports",
+            "trr",
+            "Trace Node Phase Containers Events Lost Age",
+        ),
+    ] {
+        let crd = crd(plural);
+        let names = &crd["spec"]["names"];
+        assert_eq!(names["shortNames"], serde_json::json!([short]));
+        assert_eq!(names["categories"], serde_json::json!(["traceherd"]));
+        let version = &crd["spec"]["versions"][0];
+        let shown = version["additionalPrinterColumns"].as_array().unwrap();
+        let titles: Vec<_> = shown.iter().map(title).collect();
+        assert_eq!(titles.join(" "), columns, "{plural}");
+        for column in shown {
+            // What is nowhere would be shown as nothing.
+            let path = column["jsonPath"].as_str().unwrap();
+            assert!(
+                is_there(&version["schema"]["openAPIV3Schema"], path),
+                "{path}"
+            );
+        }
+    }
+}
+
+/// Its name, with a star when only `-o wide` shows it.
+fn title(column: &Value) -> String {
+    let wide = column["priority"].as_i64() > Some(0);
+    let name = column["name"].as_str().unwrap();
+    format!("{name}{}", if wide { "*" } else { "" })
+}
+
+fn is_there(schema: &Value, path: &str) -> bool {
+    let mut names = path.split('.').skip(1);
+    // Metadata is the API server's own.
+    path.starts_with(".metadata.")
+        || names
+            .try_fold(schema, |schema, name| schema["properties"].get(name))
+            .is_some()
+}
+
 fn crd(plural: &str) -> Value {
     let mut crds = traceherd_crds::crd_files()
         .into_iter()
