@@ -18,6 +18,8 @@ pub struct Before {
     pub gaps: u64,
     /// For how many seconds.
     pub gap_seconds: u64,
+    /// For how many seconds nothing was heard of the trace.
+    pub stale_seconds: u64,
 }
 
 impl Before {
@@ -35,6 +37,7 @@ impl Before {
             unattributed: report.unattributed.saturating_sub(both.unattributed),
             gaps: report.gaps + u64::from(is_gap),
             gap_seconds: report.gap_seconds + u64::try_from(away).unwrap_or(0),
+            stale_seconds: report.stale_seconds,
         }
     }
 }

@@ -10,6 +10,7 @@ mod stream;
 mod traces;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use traceherd_crds::TraceKind;
 
@@ -32,6 +33,8 @@ pub enum Fact {
     Trace(Sighting),
     /// A trace is gone, if it is still that one.
     TraceGone(Which, String),
+    /// What is told of a kind comes so late: meanwhile nothing could be heard of it.
+    Late(TraceKind, Duration),
     /// The API server has no such kind any more.
     KindGone(TraceKind),
     /// This node's object in the API, and its labels.

@@ -219,6 +219,10 @@ pub fn the_api_server_is_away(scene: &Scene) {
         scene.status("bounded")["phase"] == "Completed"
     });
     all_is_told(scene);
+    let stale = || scene.report("t", "node-1").unwrap()["status"]["staleSeconds"].as_u64();
+    scene.until("what it did not hear is told", || {
+        stale() >= Some(AWAY.as_secs() - 10)
+    });
     scene.accepted("new", "");
     scene.until("a new one traces", || !scene.echoed("new", "on").is_empty());
     are_the_same(&agents, scene);

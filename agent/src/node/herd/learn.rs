@@ -64,6 +64,15 @@ impl Herd {
                 }
                 self.health.listed(kind);
             }
+            Fact::Late(kind, by) => {
+                let of_kind = self.members.iter_mut();
+                for (_, member) in of_kind.filter(|(which, _)| which.kind == kind) {
+                    if let Some(run) = &mut member.run {
+                        run.was_stale(by);
+                        member.report.due = true;
+                    }
+                }
+            }
             Fact::KindGone(kind) => {
                 tracing::warn!("the API server knows no {kind:?} any more: none is run");
                 let of_kind = self.members.keys().filter(|which| which.kind == kind);

@@ -1,7 +1,7 @@
 //! One trace as this node knows it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use traceherd_crds::{EventCounts, NodePhase, TraceReportStatus};
@@ -83,6 +83,8 @@ pub struct Run {
     pub failure: Option<String>,
     /// The tracers' account when it was last looked at.
     pub tracer: Counts,
+    /// For how long nothing was heard of its trace.
+    stale: Duration,
 }
 
 /// A trace that runs.
@@ -167,7 +169,20 @@ impl Run {
             phase: NodePhase::Suspended,
             failure: None,
             tracer: Counts::default(),
+            stale: Duration::ZERO,
         }
+    }
+
+    /// Nothing was heard of its trace for so long, if it goes on.
+    pub fn was_stale(&mut self, by: Duration) {
+        if !self.over {
+            self.stale += by;
+        }
+    }
+
+    /// For how many seconds nothing was heard of its trace, in all.
+    pub fn stale_seconds(&self) -> u64 {
+        self.before.stale_seconds + self.stale.as_secs()
     }
 
     /// What this agent alone has counted, `unattributed` being what may have been the run's.
@@ -325,5 +340,19 @@ mod tests {
         assert!(run.outlet.had_enough(), "in place of what was foreseen");
         run.foresee(&report("1", "old", NodePhase::Running));
         assert!(run.outlet.had_enough(), "and for good");
+    }
+
+    #[test]
+    fn what_was_not_heard_adds_up_until_the_run_is_over() {
+        let mut run = run("1", 10);
+        let mut told = report("1", "earlier", NodePhase::Running);
+        told.stale_seconds = 40;
+        run.was_stale(Duration::from_millis(1500));
+        run.resume(&told, "this", Timestamp::UNIX_EPOCH);
+        run.was_stale(Duration::from_millis(1500));
+        assert_eq!(run.stale_seconds(), 43);
+        run.over = true;
+        run.was_stale(Duration::from_secs(100));
+        assert_eq!(run.stale_seconds(), 43);
     }
 }

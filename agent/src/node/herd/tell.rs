@@ -157,6 +157,7 @@ impl Herd {
             events: total(run.before.events, run.tracer, run.outlet.counts()),
             unattributed: run.before.unattributed + self.unattributed(run),
             gaps: (run.before.gaps, run.before.gap_seconds),
+            stale_seconds: run.stale_seconds(),
             latest: run.outlet.latest(),
         };
         Some(compose(said))

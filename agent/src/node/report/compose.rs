@@ -32,6 +32,8 @@ pub struct Said<'a> {
     pub unattributed: u64,
     /// How often the agent was away, and for how many seconds.
     pub gaps: (u64, u64),
+    /// For how many seconds nothing was heard of the trace.
+    pub stale_seconds: u64,
     /// The newest events, newest first.
     pub latest: Vec<EventSummary>,
 }
@@ -50,6 +52,7 @@ pub fn compose(said: Said<'_>) -> TraceReportStatus {
         unattributed: said.unattributed,
         gaps: said.gaps.0,
         gap_seconds: said.gaps.1,
+        stale_seconds: said.stale_seconds,
         updated_at: None,
         latest: fit(said.latest, EVENT_BYTES),
     }
@@ -77,6 +80,7 @@ pub fn says_the_same(one: &TraceReportStatus, other: &TraceReportStatus) -> bool
         unattributed,
         gaps,
         gap_seconds,
+        stale_seconds,
         updated_at: _,
         latest,
     } = one;
@@ -89,6 +93,7 @@ pub fn says_the_same(one: &TraceReportStatus, other: &TraceReportStatus) -> bool
         && *events == other.events
         && *unattributed == other.unattributed
         && (*gaps, *gap_seconds) == (other.gaps, other.gap_seconds)
+        && *stale_seconds == other.stale_seconds
         && *latest == other.latest
 }
 

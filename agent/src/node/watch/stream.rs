@@ -1,7 +1,7 @@
 //! One watch that never ends: what fails is told once an outage, and tried again.
 
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -26,6 +26,8 @@ pub struct Watch<K> {
     what: &'static str,
     stream: BoxStream<'static, Told<K>>,
     pause: Pause,
+    failing_since: Option<Instant>,
+    outage: Option<Duration>,
 }
 
 /// What a watch has to say: something of the objects, or that it failed and the pause before it is
@@ -42,6 +44,8 @@ where
             what,
             stream: watcher(api, config).boxed(),
             pause: Pause::default(),
+            failing_since: None,
+            outage: None,
         }
     }
 
@@ -55,6 +59,8 @@ where
                         tracing::info!("watching {} again", self.what);
                     }
                     self.pause.reset();
+                    let since = self.failing_since.take();
+                    self.outage = since.map(|since| since.elapsed());
                 }
                 Ok(event)
             }
@@ -63,6 +69,7 @@ where
                 if !self.pause.is_failing() && code(&error) != Some(410) {
                     tracing::warn!(error = why(&error), "cannot watch {}", self.what);
                 }
+                self.failing_since.get_or_insert_with(Instant::now);
                 let wait = self.pause.next();
                 // A kind that is not there yet, or for a moment, costs the API server nothing.
                 let absent = code(&error) == Some(404);
@@ -72,6 +79,13 @@ where
             // A watch has no end.
             None => std::future::pending().await,
         }
+    }
+}
+
+impl<K> Watch<K> {
+    /// For how long it had failed, once, when it works again.
+    pub fn outage(&mut self) -> Option<Duration> {
+        self.outage.take()
     }
 }
 

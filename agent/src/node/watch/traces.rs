@@ -25,7 +25,13 @@ where
     let mut absence = Absence::default();
     let mut gone = false;
     loop {
-        let fact = match watch.next().await {
+        let told = watch.next().await;
+        if let Some(outage) = watch.outage()
+            && inbox.send(Fact::Late(kind, outage)).await.is_err()
+        {
+            return;
+        }
+        let fact = match told {
             Ok(event) => {
                 if !matches!(event, Event::Init) {
                     absence = Absence::default();

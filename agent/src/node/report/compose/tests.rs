@@ -1,5 +1,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
+use traceherd_crds::Losses;
 
 use super::*;
 
@@ -31,10 +32,16 @@ fn the_largest_report_is_below_16_kib() {
         containers: usize::MAX,
         events: EventCounts {
             observed: u64::MAX,
+            losses: Losses {
+                ring: u64::MAX,
+                queue: u64::MAX,
+                log: u64::MAX,
+            },
             ..EventCounts::default()
         },
         unattributed: u64::MAX,
         gaps: (u64::MAX, u64::MAX),
+        stale_seconds: u64::MAX,
         latest: vec![event(hostile); 50],
     });
     let bytes = serde_json::to_vec(&status).unwrap().len();
@@ -108,6 +115,10 @@ fn the_time_alone_is_nothing_new() {
         },
         TraceReportStatus {
             gap_seconds: 1,
+            ..one.clone()
+        },
+        TraceReportStatus {
+            stale_seconds: 1,
             ..one.clone()
         },
         TraceReportStatus {
