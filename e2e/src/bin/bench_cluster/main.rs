@@ -58,6 +58,12 @@ fn run() -> Result<(), Failure> {
     churn(&cluster, Duration::from_secs(60 * minutes), &agent)
 }
 
+/// Whether a figure is what it is to be at most.
+fn target(figure: f64, most: f64) -> String {
+    let met = if figure <= most { "met" } else { "NOT met" };
+    format!(" (target: {most} at most, {met})")
+}
+
 /// From `kubectl apply` of a Trace to its first event in the agent's log.
 fn first_event(cluster: &Cluster) -> Result<(), Failure> {
     let mut log = AgentLog::new(cluster);
@@ -82,9 +88,13 @@ fn first_event(cluster: &Cluster) -> Result<(), Failure> {
     let [applied, start] = [from_applied, from_start].map(Spread::of);
     let (applied, start) = applied.zip(start).ok_or("no start was measured")?;
     println!(
-        "Trace applied to first event in the log: median {:.2} s, longest {:.2} s \
+        "Trace applied to first event in the log: median {:.2} s{}, longest {:.2} s \
          ({:.2} s and {:.2} s with the start of kubectl), of {STARTS}",
-        applied.median, applied.highest, start.median, start.highest,
+        applied.median,
+        target(applied.median, 1.0),
+        applied.highest,
+        start.median,
+        start.highest,
     );
     Ok(())
 }
@@ -113,21 +123,28 @@ fn at_rest(cluster: &Cluster, agent: &Part, operator: &Part) -> Result<(), Failu
         "At rest, with {TRACES} traces, over {} s:",
         window.as_secs()
     );
+    let (resident, idle) = (agent.resident()?, share(before.0, agent.cpu()?));
     println!(
-        "  agent:    {:.1} MB resident, {:.1} MB charged with its eBPF maps, {:.2} % of a core",
-        agent.resident()?,
+        "  agent:    {resident:.1} MB resident{}, {:.1} MB charged with its eBPF maps, \
+         {idle:.2} % of a core{}",
+        target(resident, 40.0),
         agent.charged()?.now as f64 / 1e6,
-        share(before.0, agent.cpu()?)
+        target(idle, 0.5),
     );
+    let resident = operator.resident()?;
     println!(
-        "  operator: {:.1} MB resident, {:.1} MB charged, {:.2} % of a core",
-        operator.resident()?,
+        "  operator: {resident:.1} MB resident{}, {:.1} MB charged, {:.2} % of a core",
+        target(resident, 40.0),
         operator.charged()?.now as f64 / 1e6,
         share(before.1, operator.cpu()?)
     );
+    let writes = requests.traces + requests.reports;
     println!(
-        "  writes:   {} of traces' statuses, {} of reports, {} of leases (all components')",
-        requests.traces, requests.reports, requests.leases
+        "  writes:   {} of traces' statuses, {} of reports{}, {} of leases (all components')",
+        requests.traces,
+        requests.reports,
+        target(writes as f64, 0.0),
+        requests.leases
     );
     cluster.kubectl(&["delete", "traces", "--all", "-n", "bench"])?;
     Ok(())
@@ -145,11 +162,12 @@ fn churn(cluster: &Cluster, time: Duration, agent: &Part) -> Result<(), Failure>
     let charged = agent.charged()?;
     println!(
         "{made} pods came and went in {} s: the agent was charged {:.1} MB at most of its {} MB, \
-         and met the limit {} times; {:.1} MB resident after",
+         and met the limit {} times{}; {:.1} MB resident after",
         start.elapsed().as_secs(),
         charged.peak as f64 / 1e6,
         pods::memory_limit(cluster)?,
         charged.limited,
+        target(charged.limited as f64, 0.0),
         agent.resident()?
     );
     Ok(())
