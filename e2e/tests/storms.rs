@@ -94,7 +94,8 @@ fn said(stderr: &str, word: &str) -> u64 {
 fn lost_to(stderr: &str, reason: &str) -> u64 {
     let told = stderr.split_once(reason).map(|(before, _)| before);
     let number = told.and_then(|before| before.trim_end().rsplit([' ', '(']).next());
-    number.map_or(0, |number| number.parse().unwrap())
+    // Another reason of the same words may stand there, of what is unattributed.
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn is_storms(event: &Value) -> bool {
@@ -143,7 +144,8 @@ fn a_storm_of_long_arguments_does_not_keep_the_reader_waiting() {
     let executed = Executed::parse(&docker.exec(name, &line).unwrap()).unwrap();
     let ended = traceherd.stop().unwrap();
     assert_all_accounted_for(&ended.events, &ended.stderr, executed);
-    // The ring has room for 130: a reader that waits like others loses most.
+    // The ring has room for 130: a reader that waits like others loses most. The kernel must have
+    // promised it otherwise, which it does to root where it keeps nobody from any CPU.
     let lost = lost_to(&ended.stderr, "the ring being full");
     assert!(lost < executed.execs / 4, "{}", ended.stderr);
 }

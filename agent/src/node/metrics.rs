@@ -202,7 +202,9 @@ fn kernel(page: &mut Page<'_>, tracers: &TracerCollection) -> fmt::Result {
 fn ring(page: &mut Page<'_>, state: &RingState) -> fmt::Result {
     let used = "Bytes in the ring that are not read yet";
     page.gauge("ring_used_bytes", used, state.used_bytes)?;
-    page.gauge("ring_size_bytes", "Bytes of the ring", state.size_bytes)
+    page.gauge("ring_size_bytes", "Bytes of the ring", state.size_bytes)?;
+    let deadline = "1 where the kernel has promised the ring's reader to run it in time";
+    page.gauge("ring_reader_deadline", deadline, state.has_deadline.into())
 }
 
 /// What is written.

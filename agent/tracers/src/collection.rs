@@ -34,7 +34,7 @@ pub use self::{
 use crate::kernel::{
     memory::missed_runs,
     programs::{Attached, CGROUPS, Programs, ProgramsError, Sizes},
-    ring::{Input, RingReader, RingState},
+    ring::{Input, RingReader, RingState, Scheduling},
 };
 
 /// How a [`TracerCollection`] is set up.
@@ -137,8 +137,9 @@ impl TracerCollection {
             (Arc::clone(&core), Arc::clone(&programs)),
             containers.feed(),
         );
-        let reader = RingReader::start(ring, move |input| handle(&theirs, &feed, input))
-            .map_err(StartError::Reader)?;
+        let handle = move |input: Input<'_>| handle(&theirs, &feed, input);
+        let reader = RingReader::start(ring, Scheduling::Deadline, handle);
+        let reader = reader.map_err(StartError::Reader)?;
         let theirs = Arc::clone(&core);
         let watch = containers.watch_cgroups(move |change| lock(&theirs).cgroup(change));
         let inner = Inner {

@@ -19,7 +19,7 @@ use crate::{
     exec::{Clock, ExecEvent, ExecOptions, decode},
     kernel::{
         programs::{Attached, CGROUPS, Maps, Programs, ProgramsError, Sizes, VerdictError},
-        ring::{Input, RingReader},
+        ring::{Input, RingReader, Scheduling},
     },
 };
 
@@ -143,7 +143,9 @@ impl ExecTracer {
         };
         maps.set_verdict(root, verdict(Class::Host, [&spec]))?;
         let handle = handler(options, Arc::clone(&losses), callback);
-        let reader = RingReader::start(ring, handle).map_err(TracerError::Reader)?;
+        // The callback is somebody else's, and may take what time it likes.
+        let reader = RingReader::start(ring, Scheduling::Fair, handle);
+        let reader = reader.map_err(TracerError::Reader)?;
         programs.attach(Attached {
             cgroups: false,
             exec: true,

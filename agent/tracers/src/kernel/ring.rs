@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsFd as _, AsRawFd as _},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -55,6 +55,18 @@ pub struct RingState {
     pub used_bytes: u64,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// Whether the kernel has promised its reader to run it in time, whoever else would run: Linux
+    /// 6.12 or newer, with `CAP_SYS_NICE`, on a thread that may run on every CPU.
+    pub has_deadline: bool,
+}
+
+/// How the reader comes to run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheduling {
+    /// As any other thread.
+    Fair,
+    /// With a deadline, where the kernel grants one.
+    Deadline,
 }
 
 /// What the reader hands over, in the ring's order.
@@ -83,6 +95,7 @@ struct Shared {
     began: Instant,
     /// When the reader last read, in nanoseconds since it began.
     read_at: AtomicU64,
+    has_deadline: AtomicBool,
 }
 
 #[derive(Default)]
@@ -108,6 +121,16 @@ impl Shared {
         self.farther.notify_all();
     }
 
+    /// For the calling thread.
+    fn ask_for_a_deadline(&self) {
+        match deadline::ask() {
+            Ok(()) => self.has_deadline.store(true, Ordering::Relaxed),
+            Err(error) => {
+                tracing::debug!(%error, "no deadline for the ring's reader: a storm may keep it waiting");
+            }
+        }
+    }
+
     fn wake(&self) {
         // Fails only when the counter is full, and then the reader is woken already.
         let _ = self.nudge.write(1);
@@ -116,7 +139,11 @@ impl Shared {
 
 impl RingReader {
     /// Starts reading.
-    pub fn start(ring: Ring, handle: impl FnMut(Input<'_>) + Send + 'static) -> io::Result<Self> {
+    pub fn start(
+        ring: Ring,
+        scheduling: Scheduling,
+        handle: impl FnMut(Input<'_>) + Send + 'static,
+    ) -> io::Result<Self> {
         let Ring { buffer, bytes } = ring;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -125,11 +152,17 @@ impl RingReader {
             nudge: EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
             began: Instant::now(),
             read_at: AtomicU64::new(0),
+            has_deadline: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("traceherd-ring".into())
-            .spawn(move || read(buffer, &theirs, handle))?;
+            .spawn(move || {
+                if scheduling == Scheduling::Deadline {
+                    theirs.ask_for_a_deadline();
+                }
+                read(buffer, &theirs, handle);
+            })?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -145,6 +178,7 @@ impl RingReader {
             last_read: self.shared.began.elapsed().saturating_sub(read_at),
             used_bytes: self.shared.positions.used_bytes(),
             size_bytes: self.bytes.into(),
+            has_deadline: self.shared.has_deadline.load(Ordering::Relaxed),
         }
     }
 
@@ -202,9 +236,6 @@ impl Drop for Gone<'_> {
 
 fn read(mut ring: RingBuf<MapData>, shared: &Shared, mut handle: impl FnMut(Input<'_>)) {
     let _gone = Gone(shared);
-    if let Err(error) = deadline::ask() {
-        tracing::debug!(%error, "the ring's reader has no deadline: a storm may keep it waiting");
-    }
     loop {
         let (stop, live) = {
             let state = shared.state();
