@@ -116,8 +116,8 @@ pub struct TraceReportStatus {
     /// For how long, in seconds, all times together.
     #[schemars(schema_with = "bounds::count")]
     pub gap_seconds: u64,
-    /// For how long, in seconds, all times together, the node could hear nothing of the trace from
-    /// the API server: it went on by the spec that it knew, and edits took effect late.
+    /// For how long, in seconds, all times together, the node's watch of traces failed: it went on by
+    /// the spec that it knew, and edits took effect late.
     #[schemars(schema_with = "bounds::count")]
     pub stale_seconds: u64,
     /// When this was last true.

@@ -1,7 +1,7 @@
 //! One watch that never ends: what fails is told once an outage, and tried again.
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -10,7 +10,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::{Resource, core::Status};
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::pause::Pause;
 use crate::answer::reason;
@@ -21,18 +21,36 @@ const ABSENT: Duration = Duration::from_secs(2);
 /// Objects' metadata: nothing else of them crosses the network.
 pub type Metadata<K> = PartialObjectMeta<K>;
 
+/// For so long a failed watch has to be silent, once it was tried again, to count as one that
+/// works: longer than a connection may take.
+const SILENCE: Duration = Duration::from_secs(35);
+
 /// See the module.
 pub struct Watch<K> {
     what: &'static str,
     stream: BoxStream<'static, Told<K>>,
     pause: Pause,
-    failing_since: Option<Instant>,
-    outage: Option<Duration>,
+    /// The first and the last failure of the outage that is now.
+    outage: Option<(Instant, Instant)>,
+    /// What came when it worked again, to be told next.
+    held: Option<Event<Metadata<K>>>,
 }
 
 /// What a watch has to say: something of the objects, or that it failed and the pause before it is
 /// tried again is over.
 pub type Told<K> = watcher::Result<Event<Metadata<K>>>;
+
+/// The same, and how a watch does.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the rule, and moved once"
+)]
+pub enum Heard<K> {
+    /// Of the objects, or a failure.
+    Told(Told<K>),
+    /// It works again, after so long.
+    Again(Duration),
+}
 
 impl<K> Watch<K>
 where
@@ -40,52 +58,76 @@ where
 {
     /// Watches the metadata of `what`, as messages call it.
     pub fn new(what: &'static str, api: Api<Metadata<K>>, config: Config) -> Self {
+        Self::of(what, watcher(api, config).boxed())
+    }
+}
+
+impl<K> Watch<K> {
+    fn of(what: &'static str, stream: BoxStream<'static, Told<K>>) -> Self {
         Self {
             what,
-            stream: watcher(api, config).boxed(),
+            stream,
             pause: Pause::default(),
-            failing_since: None,
             outage: None,
+            held: None,
+        }
+    }
+
+    /// What comes next of the objects. Cancel safe but for the pause.
+    pub async fn next(&mut self) -> Told<K> {
+        loop {
+            if let Heard::Told(told) = self.hear().await {
+                return told;
+            }
         }
     }
 
     /// What comes next. Cancel safe but for the pause.
-    pub async fn next(&mut self) -> Told<K> {
-        match self.stream.next().await {
-            Some(Ok(event)) => {
+    pub async fn hear(&mut self) -> Heard<K> {
+        if let Some(event) = self.held.take() {
+            return Heard::Told(Ok(event));
+        }
+        let next = match self.outage {
+            None => self.stream.next().await,
+            Some(outage) => match timeout(SILENCE, self.stream.next()).await {
+                Ok(next) => next,
+                // A watch that goes on where it was has nothing to say.
+                Err(_) => return self.again(outage),
+            },
+        };
+        match next {
+            Some(Ok(event)) => match self.outage {
                 // A list that has begun says nothing yet of whether it can be read.
-                if !matches!(event, Event::Init) {
-                    if self.pause.is_failing() {
-                        tracing::info!("watching {} again", self.what);
-                    }
-                    self.pause.reset();
-                    let since = self.failing_since.take();
-                    self.outage = since.map(|since| since.elapsed());
+                Some(outage) if !matches!(event, Event::Init) => {
+                    self.held = Some(event);
+                    self.again(outage)
                 }
-                Ok(event)
-            }
+                _ => Heard::Told(Ok(event)),
+            },
             Some(Err(error)) => {
+                let first = self.outage.map_or_else(Instant::now, |(first, _)| first);
                 // An expired version is everyday's business: the list is read anew.
-                if !self.pause.is_failing() && code(&error) != Some(410) {
+                if self.outage.is_none() && code(&error) != Some(410) {
                     tracing::warn!(error = why(&error), "cannot watch {}", self.what);
                 }
-                self.failing_since.get_or_insert_with(Instant::now);
+                self.outage = Some((first, Instant::now()));
                 let wait = self.pause.next();
                 // A kind that is not there yet, or for a moment, costs the API server nothing.
                 let absent = code(&error) == Some(404);
                 sleep(if absent { wait.min(ABSENT) } else { wait }).await;
-                Err(error)
+                self.outage = Some((first, Instant::now()));
+                Heard::Told(Err(error))
             }
             // A watch has no end.
             None => std::future::pending().await,
         }
     }
-}
 
-impl<K> Watch<K> {
-    /// For how long it had failed, once, when it works again.
-    pub fn outage(&mut self) -> Option<Duration> {
-        self.outage.take()
+    fn again(&mut self, (first, last): (Instant, Instant)) -> Heard<K> {
+        tracing::info!("watching {} again", self.what);
+        self.pause.reset();
+        self.outage = None;
+        Heard::Again(last - first)
     }
 }
 
@@ -108,5 +150,54 @@ pub fn code(error: &watcher::Error) -> Option<u16> {
         | watcher::Error::WatchFailed(kube::Error::Api(status))
         | watcher::Error::WatchError(status) => Some(of_status(status)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use traceherd_crds::Trace;
+
+    use super::*;
+
+    fn watch(told: Vec<Told<Trace>>) -> Watch<Trace> {
+        Watch::of(
+            "Traces",
+            stream::iter(told).chain(stream::pending()).boxed(),
+        )
+    }
+
+    fn failed() -> Told<Trace> {
+        Err(watcher::Error::NoResourceVersion)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_lasts_until_it_is_tried_well_however_silent_it_is_then() {
+        let mut watch = watch(vec![failed(), failed(), failed()]);
+        let began = Instant::now();
+        for _ in 0..3 {
+            assert!(matches!(watch.hear().await, Heard::Told(Err(_))));
+        }
+        let failed_for = began.elapsed();
+        let Heard::Again(outage) = watch.hear().await else {
+            panic!("it still fails");
+        };
+        assert_eq!(outage, failed_for);
+        assert_eq!(began.elapsed(), failed_for + SILENCE);
+        // It is told once.
+        let silent = timeout(10 * SILENCE, watch.hear()).await;
+        assert!(silent.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_an_outage_is_told_behind_it() {
+        let mut watch = watch(vec![failed(), Ok(Event::Init), Ok(Event::InitDone)]);
+        assert!(matches!(watch.hear().await, Heard::Told(Err(_))));
+        assert!(matches!(watch.hear().await, Heard::Told(Ok(Event::Init))));
+        assert!(matches!(watch.hear().await, Heard::Again(_)));
+        assert!(matches!(
+            watch.hear().await,
+            Heard::Told(Ok(Event::InitDone))
+        ));
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use traceherd_crds::TraceKind;
 
 use super::presence::{Absence, is_there};
-use super::stream::{Metadata, Watch, code};
+use super::stream::{Heard, Metadata, Watch, code};
 use super::{Fact, Sighting};
 use crate::node::which::{Which, kind_name};
 
@@ -25,27 +25,22 @@ where
     let mut absence = Absence::default();
     let mut gone = false;
     loop {
-        let told = watch.next().await;
-        if let Some(outage) = watch.outage()
-            && inbox.send(Fact::Late(kind, outage)).await.is_err()
-        {
-            return;
-        }
-        let fact = match told {
-            Ok(event) => {
+        let fact = match watch.hear().await {
+            Heard::Again(outage) => Some(Fact::Late(kind, outage)),
+            Heard::Told(Ok(event)) => {
                 if !matches!(event, Event::Init) {
                     absence = Absence::default();
                     gone = false;
                 }
                 taken(event, kind, &mut listing)
             }
-            Err(error) if code(&error) == Some(404) => {
+            Heard::Told(Err(error)) if code(&error) == Some(404) => {
                 let there = is_there::<K>(&client).await;
                 let was_gone = gone;
                 gone |= absence.is_gone(there, Instant::now());
                 (gone && !was_gone).then_some(Fact::KindGone(kind))
             }
-            Err(_) => None,
+            Heard::Told(Err(_)) => None,
         };
         if let Some(fact) = fact
             && inbox.send(fact).await.is_err()
