@@ -14,10 +14,10 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// None of no figures.
+    /// Of those that are numbers; none where there are none.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<_> = values.into_iter().collect();
+        let mut values: Vec<_> = values.into_iter().filter(|value| !value.is_nan()).collect();
         values.sort_by(f64::total_cmp);
         let last = values.len().checked_sub(1)?;
         let part = |quarters: usize| {

@@ -32,7 +32,7 @@ fn a_short_run_measures_everything() {
     }
     let results = fs::read_to_string(folder.path().join("results.json")).unwrap();
     let results: Value = serde_json::from_str(&results).unwrap();
-    let costs = results["costs"].as_array().unwrap();
+    let costs = results["costs"]["samples"].as_array().unwrap();
     let of = |subject: &str| {
         costs
             .iter()

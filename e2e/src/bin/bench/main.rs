@@ -71,10 +71,11 @@ fn measure(settings: &Settings) -> Result<Results, Failure> {
         rounds.measure(&scene, amounts, work.path())
     };
     let costs = storms("everywhere", &everywhere(&peers), &Storm::everywhere())?;
+    // Thrice each: the differences that are looked for are small.
     let traces = storms(
         "traces",
         &of_traces(&peers, amounts.peers),
-        &[Storm::full(0)],
+        &[Storm::full(0); 3],
     )?;
     let sizes = ARGUMENT_BYTES.map(Storm::full);
     let arguments = storms("argument bytes", &of_arguments(&peers), &sizes)?;

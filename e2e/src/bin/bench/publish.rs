@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use serde_json::Value;
+
 use crate::{Failure, plots, results::Results, settings::Settings, tables};
 
 const BEGIN: &str = "<!-- measured: begin -->\n";
@@ -38,26 +40,46 @@ fn replaced(page: &str, tables: &str) -> Option<String> {
 
 /// JSON with a line for each sample: short, and a change is seen where it is.
 fn lines(results: &Results) -> Result<String, Failure> {
-    let serde_json::Value::Object(parts) = serde_json::to_value(results)? else {
+    let Value::Object(parts) = serde_json::to_value(results)? else {
         return Err("the results are no object".into());
     };
-    let mut members = Vec::new();
-    for (name, part) in parts {
+    Ok(object(&parts) + "\n")
+}
+
+fn object(parts: &serde_json::Map<String, Value>) -> String {
+    let member = |(name, part): (&String, &Value)| {
         let value = match part {
-            serde_json::Value::Array(list) => {
+            Value::Array(list) => {
                 let lines: Vec<_> = list.iter().map(ToString::to_string).collect();
                 format!("[\n{}\n]", lines.join(",\n"))
             }
+            // Samples, and the starts beside them.
+            Value::Object(parts) if parts.values().any(Value::is_array) => object(parts),
             other => other.to_string(),
         };
-        members.push(format!("\"{name}\": {value}"));
-    }
-    Ok(format!("{{\n{}\n}}\n", members.join(",\n")))
+        format!("\"{name}\": {value}")
+    };
+    let members: Vec<_> = parts.iter().map(member).collect();
+    format!("{{\n{}\n}}", members.join(",\n"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_results_that_are_kept_can_be_read() {
+        let kept = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../docs/benchmarks/results.json"
+        );
+        let results = Results::read(Path::new(kept)).unwrap();
+        let kept = fs::read_to_string(kept).unwrap();
+        assert_eq!(
+            kept.lines().count(),
+            lines(&results).unwrap().lines().count()
+        );
+    }
 
     #[test]
     fn a_page_keeps_all_but_its_tables() {

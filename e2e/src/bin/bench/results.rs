@@ -64,13 +64,15 @@ impl Sample {
         self.kernel_ns as f64 / 1e3 / self.execs as f64
     }
 
-    /// Microseconds an exec; where events are missing, as if those there were had cost all of it.
+    /// Microseconds an exec; where events are missing, as if those there are had cost all of it, and
+    /// no number where none is there.
     pub fn cpu(&self) -> f64 {
         let there = match self.expected {
             0 => 1.0,
-            expected => self.events.clamp(1, expected) as f64 / expected as f64,
+            expected => self.events.min(expected) as f64 / expected as f64,
         };
-        self.cpu_ns as f64 / 1e3 / self.execs as f64 / there
+        let cost = self.cpu_ns as f64 / 1e3 / self.execs as f64 / there;
+        if there > 0.0 { cost } else { f64::NAN }
     }
 
     pub fn missing_percent(&self) -> f64 {

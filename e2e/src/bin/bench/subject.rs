@@ -182,7 +182,8 @@ pub fn packaged_peers() -> Vec<Peer> {
     });
     let libbpf_tools = unpacked("install-libbpf-tools.sh").map(|folder| Peer {
         name: "libbpf-tools execsnoop".into(),
-        command: format!("{folder}/execsnoop"),
+        // Else the last lines of a storm stay in its buffer.
+        command: format!("stdbuf -oL {folder}/execsnoop"),
     });
     bpftrace.into_iter().chain(libbpf_tools).collect()
 }
