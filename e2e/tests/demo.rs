@@ -2,14 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{path::Path, process::Command};
-
-const RUNTIMES: [&str; 4] = [
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/run/crio/crio.sock",
-    "/run/podman/podman.sock",
-];
+use std::process::Command;
 
 #[test]
 fn it_shows_containers_by_name_ends_by_itself_and_leaves_nothing() {
@@ -21,7 +14,7 @@ fn it_shows_containers_by_name_ends_by_itself_and_leaves_nothing() {
     assert!(shown.starts_with("CONTAINER"), "{shown}\n{said}");
     let summary = said.lines().last().unwrap();
     assert!(summary.contains(" events, 0 lost, 0 suppressed"), "{said}");
-    if RUNTIMES.iter().any(|socket| Path::new(socket).exists()) {
+    if !said.contains("No container runtime runs on this machine") {
         return;
     }
     for (container, args) in [

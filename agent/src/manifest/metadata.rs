@@ -59,8 +59,8 @@ fn key_problem(key: &str) -> Option<String> {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
     };
-    if name.len() > NAME_LENGTH {
-        let length = name.chars().count();
+    let length = name.chars().count();
+    if length > NAME_LENGTH {
         return Some(format!(
             "its name has {length} characters, at most {NAME_LENGTH} are allowed"
         ));

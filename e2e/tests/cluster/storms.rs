@@ -22,7 +22,7 @@ const TRACES: &[(&str, &str, &str)] = &[
     ("limited", "p", LIMIT),
     ("held", "q", LIMIT),
 ];
-const LIMIT: &str = "  rateLimit: {eventsPerSecond: 100, burst: 500}\n";
+const LIMIT: &str = "  rateLimit: {eventsPerSecond: 10, burst: 500}\n";
 
 /// Waits for a signal, which executes nothing, and then executes `/bin/echo` of 1, 2, 3 and so on.
 fn pod(scene: &Scene, name: &str) {

@@ -139,9 +139,9 @@ fn missed(judged: &Judged<'_>) -> Option<(&'static str, String)> {
 fn lost(events: EventCounts) -> String {
     let Losses { ring, queue, log } = events.losses;
     let reasons = [
-        (ring, "the kernel's ring being full"),
-        (queue, "the trace's queue being full"),
-        (log, "the agent's log being slow"),
+        (ring, "because the kernel's ring was full"),
+        (queue, "because the trace's queue was full"),
+        (log, "because the agent's log was slow or failed"),
     ];
     let some = reasons.iter().filter(|(count, _)| *count > 0);
     let told: Vec<_> = some

@@ -65,7 +65,7 @@ impl Arguments {
     }
 
     /// How many of those that are counted are not here at all: the limit was reached. 0 where they
-    /// were not asked for.
+    /// were not asked for, and where a part could not be read, so that nobody knows.
     pub fn missing(&self) -> u32 {
         self.missing
     }
@@ -139,7 +139,8 @@ impl Arguments {
             marks.cut = cut_bytes > 0;
             arguments.push(&block[start..], marks);
         }
-        if cut_bytes > 0 {
+        // Where a page is absent some of them may have run together.
+        if cut_bytes > 0 && absent == 0 {
             arguments.missing = count.saturating_sub(arguments.ends.len() as u32);
         }
         arguments

@@ -100,7 +100,8 @@ fn what_was_missed_is_told() {
         (lost(0, 0), "3 events were lost"),
         (
             lost(2, 1),
-            "3 events were lost (2 the kernel's ring being full, 1 the agent's log being slow)",
+            "3 events were lost (2 because the kernel's ring was full, \
+             1 because the agent's log was slow or failed)",
         ),
     ] {
         world.says(0).events = events;
