@@ -34,7 +34,6 @@ fn cpu_time() -> Duration {
             sum += spent.split(' ').next().unwrap().parse::<u64>().unwrap();
         }
     }
-    assert_ne!(sum, 0);
     Duration::from_nanos(sum)
 }
 
@@ -42,6 +41,8 @@ fn cpu_time() -> Duration {
 async fn an_idle_reader_is_seen_to_live_and_costs_next_to_nothing() {
     let _alone = ALONE.lock().await;
     let stage = Stage::new().await;
+    // It names itself when it first runs.
+    eventually(|| (!cpu_time().is_zero()).then_some(()));
     let watch = |live: bool, most: Duration| {
         let (began, spent) = (Instant::now(), cpu_time());
         let mut oldest = Duration::ZERO;
