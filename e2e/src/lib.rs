@@ -27,6 +27,7 @@ mod containerd;
 mod daemon;
 mod docker;
 mod error;
+pub mod executable;
 mod home;
 pub mod kernel;
 mod lateness;

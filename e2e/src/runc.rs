@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{Error, container_cli, home::Home, runtimes::Runtimes};
+use crate::{Error, container_cli, executable, home::Home, runtimes::Runtimes};
 
 /// Containers of plain runc, with no daemon. Dropping it removes them.
 #[derive(Debug)]
@@ -57,11 +57,7 @@ impl Runc {
     /// When the file cannot be written.
     pub fn replace_program(&self) -> Result<(), Error> {
         let new = self.program.with_extension("new");
-        // By another process: whoever this one forks while it writes could keep the copy from being
-        // executed (ETXTBSY).
-        let mut cp = Command::new("cp");
-        cp.arg(self.runtimes.folder().join("bin/runc")).arg(&new);
-        container_cli::run(cp)?;
+        executable::copy(self.runtimes.folder().join("bin/runc"), &new)?;
         fs::rename(&new, &self.program).map_err(|source| Error::File {
             action: "replace",
             path: self.program.clone(),

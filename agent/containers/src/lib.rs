@@ -109,8 +109,6 @@ mod shape;
 mod shared;
 mod state;
 mod subscription;
-#[cfg(test)]
-mod test_programs;
 
 pub use builder::{Builder, StartError};
 pub use cgroup::{Cgroup, CgroupId};

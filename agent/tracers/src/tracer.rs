@@ -1,7 +1,6 @@
 //! One tracer by itself: every exec of the machine, without containers.
 
 use std::{
-    error::Error,
     fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,14 +11,13 @@ use std::{
 use tokio::sync::mpsc;
 use traceherd_containers::{CgroupId, Hierarchy, HierarchyError};
 use traceherd_ebpf_common::{Class, DecodeError, Record, Stat};
-use tracing::warn;
 
 use crate::{
     collection::{Events, KernelCounts, TraceSpec, verdict},
     exec::{Clock, ExecEvent, ExecOptions, decode},
     kernel::{
         programs::{Attached, CGROUPS, Maps, Programs, ProgramsError, Sizes, VerdictError},
-        ring::{Input, RingReader, Scheduling},
+        ring::{Input, RingReader, Scheduling, tell_malformed},
     },
 };
 
@@ -98,10 +96,7 @@ struct Losses {
 impl Losses {
     fn malformed(&self, error: DecodeError) {
         if self.malformed.fetch_add(1, Ordering::Relaxed) == 0 {
-            warn!(
-                error = &error as &dyn Error,
-                "a record from the kernel is ignored"
-            );
+            tell_malformed(&error);
         }
     }
 }

@@ -19,8 +19,9 @@ use nix::{
     time::{ClockId, clock_gettime},
     unistd::{self, Gid, Uid},
 };
-use support::{call::Call, child::Child, proc::assert_agrees, program, recorder::Recorder};
+use support::{call::Call, child::Child, proc::assert_agrees, recorder::Recorder};
 use traceherd_containers::Hierarchy;
+use traceherd_e2e::executable;
 use traceherd_tracers::ExecEvent;
 
 const SLEEP: &str = "/bin/sleep";
@@ -69,7 +70,7 @@ fn a_setuid_program_has_its_callers_user_and_its_owners_rights() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("setuid");
-    program::copy(SLEEP, &program);
+    executable::copy(SLEEP, &program).unwrap();
     chown(&program, Some(SOMEONE + 7), Some(0)).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
     let (event, _child) = seen(&recorder, || {
@@ -194,7 +195,7 @@ fn a_name_is_cut_as_the_kernel_cuts_it() {
         "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
     ] {
         let program = folder.path().join(name);
-        program::copy(SLEEP, &program);
+        executable::copy(SLEEP, &program).unwrap();
         let (event, _child) = seen_raw(&recorder, || Call::sleep(&program).make());
         let kept = &name.as_bytes()[..name.len().min(15)];
         assert_eq!(event.comm.as_bytes(), kept);

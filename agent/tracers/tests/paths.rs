@@ -15,9 +15,9 @@ use nix::{
     sched::{CloneFlags, unshare},
     unistd,
 };
-use support::{call::Call, child::Child, program, recorder::Recorder};
+use support::{call::Call, child::Child, recorder::Recorder};
 use tempfile::TempDir;
-use traceherd_e2e::Runtimes;
+use traceherd_e2e::{Runtimes, executable};
 
 const SLEEP: &str = "/bin/sleep";
 const NO_DATA: Option<&str> = None;
@@ -114,7 +114,7 @@ fn a_bind_mount_is_known_by_where_it_is_mounted() {
     let (_folder, here) = folder();
     let from = make(&here.join("from/deep/down"));
     let to = make(&here.join("to"));
-    program::copy(SLEEP, from.join("sleep"));
+    executable::copy(SLEEP, from.join("sleep")).unwrap();
     assert_path(&recorder, &to.join("sleep"), || {
         own_mounts();
         bind(&from, &to);
@@ -204,12 +204,12 @@ fn a_path_of_48_components_is_whole_and_a_longer_one_keeps_its_end() {
     let recorder = Recorder::plain();
     let (_folder, here) = folder();
     let whole = nested(&here, 47, "d").join("sleep");
-    program::copy(SLEEP, &whole);
+    executable::copy(SLEEP, &whole).unwrap();
     assert_path(&recorder, &whole, || Call::sleep(&whole).make());
 
     for folders in [48, 60, 200] {
         let program = nested(&here, folders, "e").join("sleep");
-        program::copy(SLEEP, &program);
+        executable::copy(SLEEP, &program).unwrap();
         let (path, cut) = path_of(&recorder, || Call::sleep(&program).make());
         assert!(cut, "{folders}");
         let kept: PathBuf = program.components().skip(folders + 2 - 48).collect();
@@ -250,11 +250,11 @@ fn the_longest_names_arrive_whole() {
     let (_folder, here) = folder();
     let long = "n".repeat(255);
     let program = make(&here.join(&long).join(&long)).join(&long);
-    program::copy(SLEEP, &program);
+    executable::copy(SLEEP, &program).unwrap();
     assert_path(&recorder, &program, || Call::sleep(&program).make());
 
     let odd = here.join(std::ffi::OsStr::from_bytes(b"\xff\n\x1b[2J \\"));
-    program::copy(SLEEP, &odd);
+    executable::copy(SLEEP, &odd).unwrap();
     assert_path(&recorder, &odd, || Call::sleep(&odd).make());
 }
 

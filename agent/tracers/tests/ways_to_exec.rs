@@ -23,6 +23,7 @@ use support::{
     recorder::{Recorder, texts},
 };
 use tempfile::TempDir;
+use traceherd_e2e::executable;
 use traceherd_tracers::ExecEvent;
 
 const SLEEP: &str = "/bin/sleep";
@@ -58,7 +59,7 @@ fn a_program_is_known_by_the_path_given_and_the_path_found() {
     let (_folder, here) = folder();
     let real = fs::canonicalize(SLEEP).unwrap();
     let copy = here.join("real name");
-    program::copy(&real, &copy);
+    executable::copy(&real, &copy).unwrap();
     symlink("real name", here.join("link")).unwrap();
     symlink("link", here.join("link to the link")).unwrap();
     let absolute = |name: &str| bytes(here.join(name));
@@ -154,7 +155,7 @@ fn a_script_run_by_a_script_has_the_program_that_runs_both() {
 fn execveat_is_seen_with_what_the_kernel_calls_its_file() {
     let recorder = Recorder::plain();
     let (_folder, here) = folder();
-    program::copy(SLEEP, here.join("prog"));
+    executable::copy(SLEEP, here.join("prog")).unwrap();
     script(&here.join("script"), "#!/bin/sh\nread -r _ </dev/zero\n");
     let opened = |name: &str| File::open(here.join(name)).unwrap();
     let (prog, script) = (opened("prog"), opened("script"));

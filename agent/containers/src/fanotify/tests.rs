@@ -1,10 +1,10 @@
 use super::*;
-use crate::test_programs::install;
 use nix::sched::{CloneFlags, unshare};
 use std::ffi::CString;
 use std::process::Command;
 use std::time::Duration;
 use tokio::time::timeout;
+use traceherd_e2e::executable;
 
 fn need_root() {
     assert!(
@@ -36,7 +36,7 @@ fn open_in(directory: &Path) -> usize {
 fn program() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("runc");
-    install("/bin/true", &program);
+    executable::copy("/bin/true", &program).unwrap();
     (directory, program)
 }
 
@@ -73,7 +73,7 @@ async fn a_program_replaced_by_rename_or_put_there_later_is_seen() {
     watch.mark();
     let fresh = directory.path().join("fresh");
     for target in [&program, &later] {
-        install("/bin/true", &fresh);
+        executable::copy("/bin/true", &fresh).unwrap();
         std::fs::rename(&fresh, target).unwrap();
         assert_eq!(next(&watch).await, [Seen::Replaced]);
         assert!(watch.mark());
@@ -94,7 +94,7 @@ async fn a_link_is_followed_to_its_target() {
     let mut watch = ExecWatch::new(vec![program.clone()]).unwrap();
     assert!(watch.mark());
     let fresh = elsewhere.path().join("fresh");
-    install("/bin/true", &fresh);
+    executable::copy("/bin/true", &fresh).unwrap();
     std::fs::rename(&fresh, &target).unwrap();
     assert_eq!(next(&watch).await, [Seen::Replaced]);
     assert!(watch.mark());
@@ -110,7 +110,7 @@ async fn a_queue_that_overflows_is_told() {
     let program = directory.path().join("runc");
     let none = directory.path().join("none");
     std::fs::write(&none, b"\0not a program").unwrap();
-    install(&none, &program);
+    executable::copy(&none, &program).unwrap();
     let limit = std::fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     let mut watch = ExecWatch::new(vec![program.clone()]).unwrap();

@@ -1,8 +1,8 @@
 use super::*;
 use crate::container::Runtime;
 use crate::fake_runtime::Told as Heard;
-use crate::test_programs::install;
 use tokio::task::JoinHandle;
+use traceherd_e2e::executable;
 
 #[test]
 fn what_could_not_be_seen_is_looked_for() {
@@ -117,7 +117,7 @@ async fn after_a_second_look_what_was_told_is_still_listed() {
     real.run_detached("one", &[], &["sleep", "1000"]).unwrap();
     let pid = heard.known(|facts| facts.id == "one").await.pid;
     // A program that appears is marked, and what ran before the mark is looked for.
-    install("/bin/true", &late);
+    executable::copy("/bin/true", &late).unwrap();
     let listed = heard.listed().await;
     assert!(
         listed
@@ -126,7 +126,7 @@ async fn after_a_second_look_what_was_told_is_still_listed() {
         "{listed:?}"
     );
     real.rm("one").unwrap();
-    install("/bin/true", folder.path().join("fresh"));
+    executable::copy("/bin/true", folder.path().join("fresh")).unwrap();
     std::fs::rename(folder.path().join("fresh"), &late).unwrap();
     let listed = heard.listed().await;
     assert!(!listed.iter().any(|facts| facts.id == "one"), "{listed:?}");
@@ -140,7 +140,7 @@ async fn a_runc_replaced_by_rename_is_still_seen() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("runc");
     let fresh = folder.path().join("fresh");
-    install(runtimes.folder().join("bin/runc"), &program);
+    executable::copy(runtimes.folder().join("bin/runc"), &program).unwrap();
     let source = Arc::new(RuncFanotify::new(RuncOptions {
         binaries: vec![program.clone()],
     }));
@@ -172,7 +172,7 @@ async fn a_runc_replaced_by_rename_is_still_seen() {
         assert_eq!(facts.pid, Some(real.container_pid(name).unwrap()));
         real.rm(name).unwrap();
 
-        install(&program, &fresh);
+        executable::copy(&program, &fresh).unwrap();
         std::fs::rename(&fresh, &program).unwrap();
         heard.listed().await;
     }

@@ -13,7 +13,6 @@ use std::{
 
 use traceherd_containers::{Cgroup, CgroupChange, CgroupId, Container};
 use traceherd_ebpf_common::{DecodeError, Exec, Stat};
-use tracing::warn;
 
 use self::kernel::settle;
 use super::{
@@ -24,7 +23,10 @@ use super::{
 };
 use crate::{
     exec::{Clock, ExecEvent, decode},
-    kernel::programs::{Attached, Maps},
+    kernel::{
+        programs::{Attached, Maps},
+        ring::tell_malformed,
+    },
 };
 
 /// How long a removed cgroup stays known to late records, and to those that wait for its name.
@@ -142,10 +144,7 @@ impl Core {
 
     pub fn malformed(&mut self, error: DecodeError) {
         if self.unattributed.malformed == 0 {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "a record from the kernel is ignored"
-            );
+            tell_malformed(&error);
         }
         self.unattributed.malformed += 1;
     }

@@ -79,6 +79,14 @@ pub enum Input<'a> {
     Pause,
 }
 
+/// Tells of a record that is none. Whoever counts them tells the first alone.
+pub fn tell_malformed(error: &DecodeError) {
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "a record from the kernel is ignored"
+    );
+}
+
 /// The thread that reads a ring. Dropping it reads what is there and ends it.
 pub struct RingReader {
     shared: Arc<Shared>,

@@ -10,13 +10,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A copy of a program.
-pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) {
-    let mut cp = Command::new("cp");
-    let copied = cp.arg("--").arg(from.as_ref()).arg(to.as_ref()).status();
-    assert!(copied.unwrap().success());
-}
-
 /// A file with this text, a script or not, and these rights.
 pub fn write(path: impl AsRef<Path>, mode: u32, text: &str) {
     let mut install = Command::new("install")
