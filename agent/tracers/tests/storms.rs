@@ -18,6 +18,7 @@ use nix::errno::Errno;
 use support::{
     call::Call,
     child::Child,
+    held_reader::HeldReader,
     stage::{Ground, Stage, assert_adds_up, host, on},
     tally::{Tally, storm_time},
     watched::{Watched, container, run, tell},
@@ -69,7 +70,14 @@ async fn what_a_ring_of_one_page_has_no_room_for_is_counted() {
     .await;
     let (ground, watched) = container(&stage, "all", TraceSpec::default()).await;
     let storm = storms.storm().lasting(storm_time()).cores(cores());
-    let (executed, ()) = run(storm.argument_bytes(1500), &ground, async {}).await;
+    // Where the reader is quick and the storm slow even one page may do for all.
+    let reader = HeldReader::of(&stage);
+    reader.hold(&stage);
+    let (executed, ()) = run(storm.argument_bytes(1500), &ground, async {
+        tokio::time::sleep(storm_time() / 2).await;
+        reader.release();
+    })
+    .await;
     let (counts, tallied) = watched.end().await;
     tell("one page", executed, &counts);
     assert_eq!(counts.observed, executed.execs);
