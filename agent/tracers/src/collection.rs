@@ -5,6 +5,7 @@ mod counts;
 mod events;
 mod held;
 mod places;
+mod spares;
 mod spec;
 mod trace;
 mod verdict;

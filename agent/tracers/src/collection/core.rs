@@ -19,10 +19,11 @@ use super::{
     counts::{KernelCounts, Unattributed},
     held::Held,
     places::{Place, Whose},
+    spares::Spares,
     trace::Trace,
 };
 use crate::{
-    exec::{Clock, ExecEvent, decode},
+    exec::{Clock, ExecEvent, decode, decode_into},
     kernel::{
         programs::{Attached, Maps},
         ring::tell_malformed,
@@ -48,6 +49,7 @@ pub struct Core {
     /// Cgroups that turned out to lie inside a container, until their records are through.
     inside: HashMap<CgroupId, (CgroupId, Instant)>,
     held: Held,
+    spares: Spares,
     clock: Clock,
     node: Option<Arc<str>>,
     unattributed: Unattributed,
@@ -73,6 +75,7 @@ impl Core {
             places: HashMap::new(),
             inside: HashMap::new(),
             held,
+            spares: Spares::default(),
             clock: Clock::now(),
             node,
             unattributed: Unattributed::default(),
@@ -133,13 +136,16 @@ impl Core {
         if place.wanted_by.is_empty() {
             return;
         }
-        let event = decode(
+        let mut event = self.spares.take();
+        decode_into(
+            Arc::make_mut(&mut event),
             exec,
             self.clock,
             self.node.as_ref(),
             place.whose.container(),
         );
-        deliver(&mut self.traces, place, event);
+        deliver(&mut self.traces, place, &event);
+        self.spares.keep(event);
     }
 
     pub fn malformed(&mut self, error: DecodeError) {
@@ -318,7 +324,7 @@ impl Core {
         };
         for mut event in self.held.take(waiting) {
             event.container = place.whose.container().cloned();
-            deliver(&mut self.traces, place, event);
+            deliver(&mut self.traces, place, &Arc::new(event));
         }
     }
 }
@@ -329,11 +335,10 @@ fn lost_unnamed(place: &mut Place, maps: &Maps) -> u64 {
     lost.iter().sum()
 }
 
-fn deliver(traces: &mut [Option<Trace>], place: &Place, event: ExecEvent) {
-    let event = Arc::new(event);
+fn deliver(traces: &mut [Option<Trace>], place: &Place, event: &Arc<ExecEvent>) {
     for &index in &place.wanted_by {
         if let Some(trace) = &mut traces[index] {
-            trace.offer(&event, place.cgroup.id);
+            trace.offer(event, place.cgroup.id);
         }
     }
 }

@@ -101,8 +101,9 @@ impl Arguments {
 
     /// From the start of an argument block: strings closed by NUL, `total` bytes in all.
     /// `absent`: bit n stands for the n-th page touched, `offset` is where in its page the block
-    /// starts.
+    /// starts. The memory of `room` is used again.
     pub(crate) fn from_block(
+        room: Self,
         block: &[u8],
         count: u32,
         total: u32,
@@ -112,11 +113,11 @@ impl Arguments {
         let cut_bytes = total.saturating_sub(block.len() as u32);
         let mut arguments = Self {
             count,
-            bytes: Vec::with_capacity(block.len()),
-            ends: Vec::with_capacity(count.min(64) as usize),
             cut_bytes: Some(cut_bytes),
-            ..Self::default()
+            ..room.emptied()
         };
+        arguments.bytes.reserve_exact(block.len());
+        arguments.ends.reserve_exact(count.min(64) as usize);
         let is_absent = |at: usize| {
             let page = (offset as usize + at) / PAGE_BYTES;
             page < 32 && absent & (1 << page) != 0
@@ -147,12 +148,17 @@ impl Arguments {
     }
 
     /// From a failed exec's record: each behind its length, the NUL counted; 0 for one that could
-    /// not be read. A malformed rest is dropped.
-    pub(crate) fn from_vector(mut vector: &[u8], count: u32, list: ArgumentList) -> Self {
+    /// not be read. A malformed rest is dropped. The memory of `room` is used again.
+    pub(crate) fn from_vector(
+        room: Self,
+        mut vector: &[u8],
+        count: u32,
+        list: ArgumentList,
+    ) -> Self {
         let mut arguments = Self {
             count,
             list,
-            ..Self::default()
+            ..room.emptied()
         };
         while let Some((len, rest)) = vector.split_first_chunk::<4>() {
             let len = u32::from_le_bytes(*len) as usize;
@@ -246,6 +252,18 @@ impl Arguments {
         }
     }
 
+    /// The memory alone.
+    fn emptied(self) -> Self {
+        let (mut bytes, mut ends) = (self.bytes, self.ends);
+        bytes.clear();
+        ends.clear();
+        Self {
+            bytes,
+            ends,
+            ..Self::default()
+        }
+    }
+
     fn push(&mut self, bytes: &[u8], marks: Marks) {
         self.bytes.extend_from_slice(bytes);
         self.ends.push((self.bytes.len() as u32, marks));
@@ -292,6 +310,18 @@ impl ColumnValue for Arguments {
 mod tests {
     use super::*;
 
+    /// Another event's, in whose place they come.
+    fn used() -> Arguments {
+        Arguments {
+            count: 9,
+            bytes: b"old".to_vec(),
+            ends: vec![(3, Marks::default())],
+            missing: 7,
+            cut_bytes: Some(5),
+            list: ArgumentList::Unasked,
+        }
+    }
+
     fn texts(arguments: &Arguments) -> Vec<&[u8]> {
         arguments.iter().map(|argument| argument.bytes).collect()
     }
@@ -317,8 +347,14 @@ mod tests {
             (b"\xff\n\x1b[2J\0", &[b"\xff\n\x1b[2J"]),
         ];
         for (block, expected) in cases {
-            let found =
-                Arguments::from_block(block, expected.len() as u32, block.len() as u32, 0, 0);
+            let found = Arguments::from_block(
+                used(),
+                block,
+                expected.len() as u32,
+                block.len() as u32,
+                0,
+                0,
+            );
             assert_eq!(texts(&found), expected, "{block:?}");
             assert_eq!(
                 (found.cut_bytes(), found.unreadable()),
@@ -335,13 +371,13 @@ mod tests {
 
     #[test]
     fn a_cut_block_says_how_much_is_missing() {
-        let found = Arguments::from_block(b"echo\0long", 2, 100, 0, 0);
+        let found = Arguments::from_block(used(), b"echo\0long", 2, 100, 0, 0);
         assert_eq!(found.cut_bytes(), Some(91));
         assert_eq!((found.truncated(), found.missing()), (vec![1], 0));
         let last = found.iter().last().unwrap();
         assert_eq!((last.bytes, last.cut), (&b"long"[..], true));
         // Cut just behind an argument: none is half.
-        let found = Arguments::from_block(b"echo\0", 2, 100, 0, 0);
+        let found = Arguments::from_block(used(), b"echo\0", 2, 100, 0, 0);
         assert_eq!(found.cut_bytes(), Some(95));
         assert_eq!((found.truncated(), found.missing()), (vec![], 1));
     }
@@ -352,33 +388,33 @@ mod tests {
         block[10] = 0;
         block[PAGE_BYTES..].fill(0);
         block.extend(b"tail\0last\0");
-        let found = Arguments::from_block(&block, 3, block.len() as u32, 0, 0b10);
+        let found = Arguments::from_block(used(), &block, 3, block.len() as u32, 0, 0b10);
         assert_eq!(found.iter().len(), 3);
         assert_eq!(found.unreadable(), [1]);
         assert_eq!(texts(&found)[2], b"last");
         assert!(texts(&found)[1].ends_with(b"\0tail"));
         // The same bytes where the block starts in the middle of a page.
-        let found = Arguments::from_block(&block[96..], 2, 9000, 96, 0b10);
+        let found = Arguments::from_block(used(), &block[96..], 2, 9000, 96, 0b10);
         assert_eq!(found.unreadable(), [0]);
     }
 
     #[test]
     fn a_vector_marks_what_could_not_be_read_and_what_goes_on() {
         let vector = vector(&[&b"sh\0"[..], b"", &[b'x'; PAGE_BYTES]]);
-        let found = Arguments::from_vector(&vector, 5, ArgumentList::Whole);
+        let found = Arguments::from_vector(used(), &vector, 5, ArgumentList::Whole);
         assert_eq!(found.count(), 5);
         assert_eq!((found.unreadable(), found.truncated()), (vec![1], vec![2]));
         assert_eq!((found.missing(), found.cut_bytes()), (2, None));
         assert_eq!(texts(&found)[0], b"sh");
         for len in 0..vector.len() {
-            Arguments::from_vector(&vector[..len], 5, ArgumentList::Whole); // none panics
+            Arguments::from_vector(used(), &vector[..len], 5, ArgumentList::Whole); // none panics
         }
     }
 
     #[test]
     fn a_smaller_limit_gives_what_it_would_have_recorded() {
         let block = b"echo\0hello\0\0world\0";
-        let recorded = |bytes: usize| Arguments::from_block(&block[..bytes], 4, 100, 0, 0);
+        let recorded = |bytes: usize| Arguments::from_block(used(), &block[..bytes], 4, 100, 0, 0);
         for bytes in 0..=block.len() {
             let all = recorded(bytes);
             assert_eq!(all.recorded_bytes(), bytes);

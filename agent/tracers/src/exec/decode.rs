@@ -1,6 +1,6 @@
 //! From a record of the ring to an event.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use nix::time::{ClockId, clock_gettime};
 use traceherd_containers::{CgroupId, Container};
@@ -52,9 +52,26 @@ pub fn decode(
     node: Option<&Arc<str>>,
     container: Option<&Arc<Container>>,
 ) -> ExecEvent {
+    let mut event = ExecEvent::default();
+    decode_into(&mut event, exec, clock, node, container);
+    event
+}
+
+/// The same in place of another event, whose memory is used again.
+pub fn decode_into(
+    event: &mut ExecEvent,
+    exec: &Exec<'_>,
+    clock: Clock,
+    node: Option<&Arc<str>>,
+    container: Option<&Arc<Container>>,
+) {
     let header = exec.header;
     let has = |flag| header.flags & flag != 0;
-    ExecEvent {
+    let mut file = mem::take(&mut event.file);
+    file.clear();
+    file.extend_from_slice(exec.file);
+    let room = mem::take(&mut event.args);
+    *event = ExecEvent {
         node: node.cloned(),
         container: container.cloned(),
         kind: "normal",
@@ -73,9 +90,10 @@ pub fn decode(
         tty: (header.tty[0] != 0).then_some(Name(header.tty)),
         comm: Name(header.comm),
         pcomm: Name(header.pcomm),
-        file: exec.file.to_vec(),
+        file,
         file_unreadable: has(exec_flags::FILE_UNREADABLE),
         exepath: path(
+            event.exepath.take().unwrap_or_default(),
             exec.path,
             has(exec_flags::PATH_CUT),
             has(exec_flags::PATH_ANONYMOUS),
@@ -85,6 +103,7 @@ pub fn decode(
         ret: header.ret,
         args: if exec.failed {
             Arguments::from_vector(
+                room,
                 exec.args,
                 header.argc,
                 if has(exec_flags::ARGV_UNREADABLE) {
@@ -97,6 +116,7 @@ pub fn decode(
             )
         } else {
             Arguments::from_block(
+                room,
                 exec.args,
                 header.argc,
                 header.args_total,
@@ -106,7 +126,7 @@ pub fn decode(
         },
         cgroupid: CgroupId(header.cgroup),
         mountnsid: header.mountnsid,
-    }
+    };
 }
 
 /// The kernel's word for a number that was never set.
@@ -115,10 +135,11 @@ fn known(number: u32) -> Option<u32> {
 }
 
 /// From components, last first and each closed by NUL, to a path. A cut one lacks its start, and
-/// one outside the file tree (a memfd) has none.
-fn path(components: &[u8], cut: bool, anonymous: bool) -> Option<Vec<u8>> {
+/// one outside the file tree (a memfd) has none. `path` is the room for it.
+fn path(mut path: Vec<u8>, components: &[u8], cut: bool, anonymous: bool) -> Option<Vec<u8>> {
     let components = components.strip_suffix(&[0])?;
-    let mut path = Vec::with_capacity(components.len() + 1);
+    path.clear();
+    path.reserve_exact(components.len() + 1);
     for component in components.rsplit(|&byte| byte == 0) {
         if !(path.is_empty() && (cut || anonymous)) {
             path.push(b'/');
@@ -130,12 +151,44 @@ fn path(components: &[u8], cut: bool, anonymous: bool) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use traceherd_ebpf_common::ExecHeader;
+    use zerocopy::FromZeros as _;
+
     use super::*;
+
+    #[test]
+    fn an_event_in_place_of_another_has_nothing_of_it() {
+        let mut header = ExecHeader::new_zeroed();
+        header.args_total = 9;
+        let whole = Exec {
+            header: &header,
+            failed: false,
+            file: b"./run",
+            interpreter: b"/bin/sh",
+            path: b"run\0opt\0",
+            args: b"run\0fast\0",
+        };
+        let bare = Exec {
+            failed: true,
+            file: b"x",
+            interpreter: b"",
+            path: b"",
+            args: b"",
+            ..whole
+        };
+        let (clock, node) = (Clock::now(), Arc::from("node"));
+        for (first, second) in [(&whole, &bare), (&bare, &whole), (&whole, &whole)] {
+            let mut event = decode(first, clock, Some(&node), Some(&Arc::default()));
+            decode_into(&mut event, second, clock, None, None);
+            let fresh = decode(second, clock, None, None);
+            assert_eq!(format!("{event:?}"), format!("{fresh:?}"));
+        }
+    }
 
     #[test]
     fn components_become_a_path() {
         let assert = |components: &str, cut, anonymous, expected: Option<&str>| {
-            let found = path(components.as_bytes(), cut, anonymous);
+            let found = path(b"/old".to_vec(), components.as_bytes(), cut, anonymous);
             assert_eq!(
                 found.as_deref(),
                 expected.map(str::as_bytes),
