@@ -31,6 +31,8 @@ pub(crate) type Failure = Box<dyn Error>;
 
 /// How many traces there are at once, one of them matching.
 const TRACES: [usize; 4] = [1, 10, 100, 1000];
+/// Those that are compared with each other.
+const ONE_AND_MANY: [usize; 2] = [1, 1000];
 /// The same of traces that all match.
 const MATCHING_TRACES: [usize; 3] = [1, 10, 100];
 const ARGUMENT_BYTES: [usize; 6] = [0, 256, 1024, 4096, 16_384, 32_000];
@@ -60,36 +62,45 @@ fn measure(settings: &Settings) -> Result<Results, Failure> {
     peers.extend(settings.peers.clone());
     let work = tempfile::tempdir()?;
     let scene = Scene::prepare()?;
-    let storms = |title, subjects: &[Subject], storms: &[Storm]| {
+    let storms = |title, groups: &[Vec<Subject>], storms: &[Storm]| {
         // The kernel counts run times, which itself takes a little, while storms are measured.
         let _stats = RunTimeStats::enable()?;
         let rounds = Rounds {
             title,
-            subjects,
+            groups,
             storms,
         };
         rounds.measure(&scene, amounts, work.path())
     };
-    let costs = storms("everywhere", &everywhere(&peers), &Storm::everywhere())?;
-    // Thrice each: the differences that are looked for are small.
-    let traces = storms(
-        "traces",
-        &of_traces(&peers, amounts.peers),
-        &[Storm::full(0); 3],
+    let costs = storms(
+        "everywhere",
+        &each(everywhere(&peers)),
+        &Storm::everywhere(),
     )?;
+    // Thrice each: the differences that are looked for are small.
+    let thrice = [Storm::full(0); 3];
+    let traces = of_traces(&peers, amounts.peers);
+    let traces = storms("traces", &each(traces), &thrice)?;
+    let together = storms("one and many at once", &one_and_many(), &thrice)?;
     let sizes = ARGUMENT_BYTES.map(Storm::full);
-    let arguments = storms("argument bytes", &of_arguments(&peers), &sizes)?;
+    let arguments = storms("argument bytes", &each(of_arguments(&peers)), &sizes)?;
     eprintln!("single execs, an idle trace, containers");
     Ok(Results {
         machine: Machine::this()?,
         amounts: *amounts,
         costs,
         traces,
+        together,
         arguments,
         latency_ms: low::latency_ms(&scene, amounts.single_execs)?,
         idle_percent: low::idle_percent(&scene, amounts, work.path())?,
         containers: low::containers(&scene, amounts.containers, work.path())?,
     })
+}
+
+/// By itself.
+fn each(subjects: Vec<Subject>) -> Vec<Vec<Subject>> {
+    subjects.into_iter().map(|subject| vec![subject]).collect()
 }
 
 fn everywhere(peers: &[Peer]) -> Vec<Subject> {
@@ -116,6 +127,13 @@ fn of_traces(peers: &[Peer], copies: usize) -> Vec<Subject> {
         subjects.extend([1, copies].map(|processes| Subject::peer(peer, processes)));
     }
     subjects
+}
+
+/// Each is the first as often: its programs run before the other's, which find what they read in the
+/// processor's caches.
+fn one_and_many() -> Vec<Vec<Subject>> {
+    let [one, many] = ONE_AND_MANY.map(|traces| Subject::library(traces, false));
+    vec![vec![one.clone(), many.clone()], vec![many, one]]
 }
 
 fn of_arguments(peers: &[Peer]) -> Vec<Subject> {

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use traceherd_e2e::statistics::Spread;
 
-use crate::{Failure, machine::Machine, settings::Amounts, storm::Storm};
+use crate::{
+    Failure, ONE_AND_MANY, machine::Machine, settings::Amounts, storm::Storm, subject::library_name,
+};
 
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Results {
@@ -17,6 +19,8 @@ pub struct Results {
     pub costs: Measured,
     /// More numbers of traces, in a container.
     pub traces: Measured,
+    /// One trace and 1,000 at once, on the same storms.
+    pub together: Measured,
     /// Argument bytes, in a container.
     pub arguments: Measured,
     /// From a single exec to its line, in milliseconds.
@@ -137,6 +141,13 @@ impl Results {
         let samples = self.costs.of(subject);
         let here = samples.filter(|sample| sample.storm == storm);
         Spread::of(here.map(figure))
+    }
+
+    /// How many times as much 1,000 traces cost as one, storm by storm.
+    pub fn many_compared(&self, figure: fn(&Sample) -> f64) -> Option<Spread> {
+        let [one, many] = ONE_AND_MANY.map(library_name);
+        let pairs = self.together.of(&many).zip(self.together.of(&one));
+        Spread::of(pairs.map(|(many, one)| figure(many) / figure(one)))
     }
 
     /// A figure of the starts of a subject of `costs`.

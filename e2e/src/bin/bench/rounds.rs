@@ -1,7 +1,7 @@
 //! Storms under one subject after the other, round after round, so that whatever else changes on
 //! the machine meets all of them.
 
-use std::{path::Path, time::Instant};
+use std::{fs, path::Path, time::Instant};
 
 use crate::{
     Failure,
@@ -15,7 +15,8 @@ use crate::{
 /// Which storms under which subjects.
 pub struct Rounds<'a> {
     pub title: &'static str,
-    pub subjects: &'a [Subject],
+    /// Those of a group run at once, and are started in this order.
+    pub groups: &'a [Vec<Subject>],
     pub storms: &'a [Storm],
 }
 
@@ -30,18 +31,17 @@ impl Rounds<'_> {
         for round in 0..amounts.rounds {
             eprintln!("{}: round {} of {}", self.title, round + 1, amounts.rounds);
             // Who is first differs, as does who comes after whom.
-            let (later, first) = self.subjects.split_at(round % self.subjects.len());
-            for subject in first.iter().chain(later) {
-                let (storms, start) = self.under(subject, scene, amounts, folder)?;
-                measured.samples.extend(storms);
-                measured.starts.push(start);
+            let (later, first) = self.groups.split_at(round % self.groups.len());
+            for group in first.iter().chain(later) {
+                let (samples, starts) = self.under(group, scene, amounts, folder)?;
+                measured.samples.extend(samples);
+                measured.starts.extend(starts);
             }
         }
         // As they were given, whoever was first.
         let place = |name: &str| {
-            self.subjects
-                .iter()
-                .position(|subject| subject.name == name)
+            let mut subjects = self.groups.iter().flatten();
+            subjects.position(|subject| subject.name == name)
         };
         let samples = &mut measured.samples;
         samples.sort_by_key(|sample| place(&sample.subject));
@@ -50,69 +50,83 @@ impl Rounds<'_> {
 
     fn under(
         &self,
-        subject: &Subject,
+        group: &[Subject],
         scene: &Scene,
         amounts: &Amounts,
         folder: &Path,
-    ) -> Result<(Vec<Sample>, Start), Failure> {
-        let mut running = Running::start(subject, &scene.docker, folder)?;
-        let before = running.footprint()?;
+    ) -> Result<(Vec<Sample>, Vec<Start>), Failure> {
+        let mut running = Vec::new();
+        for (n, subject) in group.iter().enumerate() {
+            let folder = folder.join(n.to_string());
+            fs::create_dir_all(&folder)?;
+            let started = Running::start(subject, &scene.docker, &folder)?;
+            let before = started.footprint()?;
+            running.push((subject, started, before));
+        }
         let mut samples = Vec::new();
         for &storm in self.storms {
-            samples.push(one(
-                subject,
-                &mut running,
-                scene,
-                storm,
-                amounts.storm_seconds,
-            )?);
+            let mut subjects: Vec<_> = running
+                .iter_mut()
+                .map(|(subject, running, _)| (*subject, running))
+                .collect();
+            samples.extend(one(&mut subjects, scene, storm, amounts.storm_seconds)?);
         }
         let getppid_ns = getppid_ns();
-        let after = running.footprint()?;
-        let words = running.stop()?;
-        let start = Start {
-            subject: subject.name.clone(),
-            resident: before.memory.resident,
-            anonymous: before.memory.anonymous,
-            files: before.memory.files(),
-            rings: before.memory.rings,
-            maps: before.maps,
-            peak: after.memory.peak,
-            maps_after: after.maps,
-            getppid_ns,
-            told_lost: told_lost(&words),
-        };
-        Ok((samples, start))
+        let mut starts = Vec::new();
+        for (subject, running, before) in running {
+            let after = running.footprint()?;
+            let words = running.stop()?;
+            starts.push(Start {
+                subject: subject.name.clone(),
+                resident: before.memory.resident,
+                anonymous: before.memory.anonymous,
+                files: before.memory.files(),
+                rings: before.memory.rings,
+                maps: before.maps,
+                peak: after.memory.peak,
+                maps_after: after.maps,
+                getppid_ns,
+                told_lost: told_lost(&words),
+            });
+        }
+        Ok((samples, starts))
     }
 }
 
+/// One storm under all that run.
 fn one(
-    subject: &Subject,
-    running: &mut Running,
+    subjects: &mut [(&Subject, &mut Running)],
     scene: &Scene,
     storm: Storm,
     seconds: f64,
-) -> Result<Sample, Failure> {
-    let before = running.spent()?;
+) -> Result<Vec<Sample>, Failure> {
+    let mut before = Vec::new();
+    for (_, running) in subjects.iter() {
+        before.push(running.spent()?);
+    }
     let executed = scene.storm(storm, seconds)?;
-    let expected = match subject.matching {
-        true => executed.execs,
-        false => 0,
-    };
-    let events = running.events(expected)?;
-    let Spent { kernel, cpu } = running.spent()?;
-    Ok(Sample {
-        subject: subject.name.clone(),
-        series: subject.series.clone(),
-        traces: subject.traces,
-        storm,
-        execs: executed.execs,
-        seconds: executed.took.as_secs_f64(),
-        kernel_ns: kernel - before.kernel,
-        cpu_ns: cpu - before.cpu,
-        events,
-        expected: expected * running.processes(),
-    })
+    let mut samples = Vec::new();
+    for ((subject, running), before) in subjects.iter_mut().zip(before) {
+        let expected = match subject.matching {
+            true => executed.execs,
+            false => 0,
+        };
+        let events = running.events(expected)?;
+        let Spent { kernel, cpu } = running.spent()?;
+        samples.push(Sample {
+            subject: subject.name.clone(),
+            series: subject.series.clone(),
+            traces: subject.traces,
+            storm,
+            execs: executed.execs,
+            seconds: executed.took.as_secs_f64(),
+            kernel_ns: kernel - before.kernel,
+            cpu_ns: cpu - before.cpu,
+            events,
+            expected: expected * running.processes(),
+        });
+    }
+    Ok(samples)
 }
 
 /// What a plain system call costs: a thousand at a time, and the fastest tenth, as the processor is

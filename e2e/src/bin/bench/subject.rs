@@ -37,7 +37,11 @@ pub const NOTHING: &str = "no tracer";
 pub const NO_TRACE: &str = "no trace";
 pub const MATCHING: &str = "one trace, matching";
 pub const NOT_MATCHING: &str = "one trace, not matching";
-pub const LIBRARY: &str = "traces, one matching";
+
+/// That of so many traces of the library, one of them matching.
+pub fn library_name(traces: usize) -> String {
+    format!("{traces} traces, one matching")
+}
 
 impl Subject {
     pub fn nothing() -> Self {
@@ -104,7 +108,7 @@ impl Subject {
     pub fn library(traces: usize, failed: bool) -> Self {
         let more = if failed { ", --failed" } else { "" };
         Self {
-            name: format!("{traces} {LIBRARY}{more}"),
+            name: library_name(traces) + more,
             series: format!("traceherd, one trace matches{more}"),
             kind: Kind::Library {
                 matching: 1,

@@ -3,9 +3,10 @@
 use traceherd_e2e::statistics::{Spread, short};
 
 use crate::{
+    ONE_AND_MANY,
     results::{Measured, Results, Sample, Start},
     storm::Storm,
-    subject::NOTHING,
+    subject::{NOTHING, library_name},
     targets::targets,
 };
 
@@ -37,6 +38,10 @@ pub fn all(results: &Results) -> String {
     section(
         "Number of traces (container, all cores)",
         by_traces(results),
+    );
+    section(
+        "One trace and 1,000 at once, on the same storms (container, all cores)",
+        together(results),
     );
     section(
         "Argument bytes (container, all cores)",
@@ -145,9 +150,10 @@ fn rates(results: &Results) -> Table {
 
 fn missing(results: &Results) -> Table {
     let mut table = Table::new(["storms", "", "expected", "missing", "of these told as lost"]);
-    let all: [(&str, &Measured); 3] = [
+    let all: [(&str, &Measured); 4] = [
         ("everywhere", &results.costs),
         ("number of traces", &results.traces),
+        ("at once", &results.together),
         ("argument bytes", &results.arguments),
     ];
     for (storms, measured) in all {
@@ -212,6 +218,20 @@ fn by_traces(results: &Results) -> Table {
             cell(Spread::of(samples().map(Sample::cpu))),
         ]);
     }
+    table
+}
+
+fn together(results: &Results) -> Table {
+    let mut table = Table::new(["", "1 trace", "1000 traces", "times as much, in a storm"]);
+    let mut row = |what: &str, figure: fn(&Sample) -> f64| {
+        let [one, many] = ONE_AND_MANY.map(|traces| {
+            let name = library_name(traces);
+            cell(Spread::of(results.together.of(&name).map(figure)))
+        });
+        table.row([what.into(), one, many, cell(results.many_compared(figure))]);
+    };
+    row("kernel, µs", Sample::kernel);
+    row("CPU of the process, µs", Sample::cpu);
     table
 }
 

@@ -4,7 +4,7 @@ use traceherd_e2e::statistics::{Spread, short};
 
 use crate::{
     results::{Results, Sample},
-    subject::{LIBRARY, MATCHING, NOT_MATCHING},
+    subject::{MATCHING, NOT_MATCHING},
 };
 
 /// A bound, what was measured, and whether it is kept.
@@ -45,13 +45,13 @@ pub fn targets(results: &Results) -> Vec<Target> {
             "kernel, 1,000 traces compared with one",
             1.1,
             "times",
-            many_compared(results, Sample::kernel),
+            spread_median(results.many_compared(Sample::kernel)),
         ),
         Target::at_most(
             "CPU of the process, 1,000 traces compared with one",
             1.1,
             "times",
-            many_compared(results, Sample::cpu),
+            spread_median(results.many_compared(Sample::cpu)),
         ),
         Target::at_most(
             "CPU of the process, an event as JSON into a file",
@@ -95,15 +95,6 @@ fn worst(results: &Results, subject: &str, figure: fn(&Sample) -> f64) -> Option
     let storms = results.storms().into_iter();
     let medians = storms.filter_map(|storm| Some(results.cost(subject, storm, figure)?.median));
     medians.max_by(f64::total_cmp)
-}
-
-/// By the same program, in the place where both were measured.
-fn many_compared(results: &Results, figure: fn(&Sample) -> f64) -> Option<f64> {
-    let of = |traces: usize| {
-        let name = format!("{traces} {LIBRARY}");
-        spread_median(Spread::of(results.traces.of(&name).map(figure)))
-    };
-    Some(of(1000)? / of(1)?)
 }
 
 /// The difference is to lie within what the times differ among themselves.
