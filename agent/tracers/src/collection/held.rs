@@ -96,7 +96,7 @@ impl Held {
 }
 
 fn size(event: &ExecEvent) -> usize {
-    size_of::<ExecEvent>() + event.file.len() + event.args.recorded_bytes()
+    size_of::<ExecEvent>() + event.recorded_bytes()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Spares {
 
     /// The event was handed out to all who want it.
     pub fn keep(&mut self, event: Arc<ExecEvent>) {
-        if event.file.len() + event.args.recorded_bytes() > MOST_BYTES {
+        if event.recorded_bytes() > MOST_BYTES {
             return;
         }
         if self.handed_out.len() == MOST {

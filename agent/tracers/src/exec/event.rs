@@ -122,6 +122,13 @@ pub struct ExecEvent {
     pub mountnsid: u32,
 }
 
+impl ExecEvent {
+    /// Bytes of the file as given and of the arguments: what is as long as whoever executes likes.
+    pub(crate) fn recorded_bytes(&self) -> usize {
+        self.file.len() + self.args.recorded_bytes()
+    }
+}
+
 fn container(container: &Option<Arc<Container>>) -> Value<'_> {
     let name = container
         .as_ref()

@@ -31,10 +31,10 @@ pub(crate) type Failure = Box<dyn Error>;
 
 /// How many traces there are at once, one of them matching.
 const TRACES: [usize; 4] = [1, 10, 100, 1000];
-/// Those that are compared with each other.
-const ONE_AND_MANY: [usize; 2] = [1, 1000];
 /// The same of traces that all match.
 const MATCHING_TRACES: [usize; 3] = [1, 10, 100];
+/// Of those of which one matches, the two that are compared on the same storms.
+const ONE_AND_MANY: [usize; 2] = [1, 1000];
 const ARGUMENT_BYTES: [usize; 6] = [0, 256, 1024, 4096, 16_384, 32_000];
 
 fn main() -> ExitCode {

@@ -55,25 +55,21 @@ impl Rounds<'_> {
         amounts: &Amounts,
         folder: &Path,
     ) -> Result<(Vec<Sample>, Vec<Start>), Failure> {
-        let mut running = Vec::new();
+        let (mut running, mut footprints) = (Vec::new(), Vec::new());
         for (n, subject) in group.iter().enumerate() {
             let folder = folder.join(n.to_string());
             fs::create_dir_all(&folder)?;
             let started = Running::start(subject, &scene.docker, &folder)?;
-            let before = started.footprint()?;
-            running.push((subject, started, before));
+            footprints.push(started.footprint()?);
+            running.push((subject, started));
         }
         let mut samples = Vec::new();
         for &storm in self.storms {
-            let mut subjects: Vec<_> = running
-                .iter_mut()
-                .map(|(subject, running, _)| (*subject, running))
-                .collect();
-            samples.extend(one(&mut subjects, scene, storm, amounts.storm_seconds)?);
+            samples.extend(one(&mut running, scene, storm, amounts.storm_seconds)?);
         }
         let getppid_ns = getppid_ns();
         let mut starts = Vec::new();
-        for (subject, running, before) in running {
+        for ((subject, running), before) in running.into_iter().zip(footprints) {
             let after = running.footprint()?;
             let words = running.stop()?;
             starts.push(Start {
@@ -95,7 +91,7 @@ impl Rounds<'_> {
 
 /// One storm under all that run.
 fn one(
-    subjects: &mut [(&Subject, &mut Running)],
+    subjects: &mut [(&Subject, Running)],
     scene: &Scene,
     storm: Storm,
     seconds: f64,
